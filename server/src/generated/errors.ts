@@ -1,0 +1,20 @@
+export const errorCatalogue = {
+  invalid_json: { status: 400, retryable: false },
+  unauthorized: { status: 401, retryable: false },
+  forbidden: { status: 403, retryable: false },
+  not_found: { status: 404, retryable: false },
+  conflict: { status: 409, retryable: false },
+  precondition_failed: { status: 412, retryable: false },
+  payload_too_large: { status: 413, retryable: false },
+  unsupported_media_type: { status: 415, retryable: false },
+  validation_error: { status: 422, retryable: false },
+  UnsupportedByStore: { status: 422, retryable: false },
+  object_store_not_configured: { status: 422, retryable: false },
+  rate_limited: { status: 429, retryable: true },
+  upstream_error: { status: 502, retryable: true },
+  cache_cold: { status: 503, retryable: false },
+  service_unavailable: { status: 503, retryable: true },
+  gateway_draining: { status: 503, retryable: true },
+  gateway_timeout: { status: 504, retryable: false },
+} as const;
+export type ErrorCode = keyof typeof errorCatalogue;
