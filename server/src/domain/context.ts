@@ -1,0 +1,14 @@
+/** What a domain function knows of the request it serves: no transport types, so that a job can call it too. */
+
+import type { Principal } from "../principal.js";
+
+export interface RequestContext {
+  readonly requestId: string;
+  readonly principal: Principal;
+  /** The caller's headers, lower-case names, unfiltered: `forwarding.ts` decides what may go upstream. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The caller's query string without `?`, not decoded; empty when there is none. */
+  readonly rawQuery: string;
+  /** Aborts when the caller has gone. Writes finish all the same. */
+  readonly signal: AbortSignal;
+}

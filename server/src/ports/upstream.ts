@@ -1,0 +1,61 @@
+/**
+ * The store of vectors and rows behind the gateway: Turbopuffer, or the embedded engine that speaks its wire.
+ *
+ * Requests and answers are bytes. The port knows nothing of what a body means; it owns the transport, the store's
+ * credential and the meaning of a transport failure.
+ */
+
+/** Header names are lower-case. A repeated header is an array. */
+export type HeaderValues = Readonly<Record<string, string | readonly string[]>>;
+
+export interface UpstreamRequest {
+  method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Absolute path with every segment encoded, as `upstreamPath` builds it: `/v2/namespaces/products/query`. */
+  path: string;
+  /** Raw query string without `?`, appended as it is. */
+  query?: string | undefined;
+  /** Headers to send beside those the adapter owns (`authorization`, `host`, framing). */
+  headers?: HeaderValues | undefined;
+  body?: Uint8Array | undefined;
+  /**
+   * What a failure after sending means. A `read` changes nothing, so it simply failed; a `write` whose answer never came
+   * may have been applied, and its caller must be told so.
+   */
+  effect: "read" | "write";
+  /**
+   * `raw` (default) gives the answer in the encoding upstream chose, for relaying. `decoded` gives plain bytes without a
+   * `content-encoding` header, for a caller that reads them.
+   */
+  answer?: "raw" | "decoded" | undefined;
+  /** From `send` to the last byte of the answer. Default: the adapter's own. */
+  timeoutMs?: number | undefined;
+  /** Gives up early. A write that was sent before is not undone. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface UpstreamAnswer {
+  status: number;
+  /**
+   * Only headers that may be relayed: `content-type`, `content-encoding`, `retry-after`, `retry-after-ms`,
+   * `x-should-retry` and `x-turbopuffer-*`.
+   */
+  headers: HeaderValues;
+  body: Uint8Array;
+}
+
+export interface Upstream {
+  /**
+   * Sends once, never retries. Any completed HTTP answer resolves, whatever its status.
+   *
+   * Transport failures reject with `AppError`: `gateway_timeout` (504) for a write that may have been processed,
+   * `rate_limited` (429) when too many requests wait for a connection, `upstream_error` (502) for everything else. The
+   * message never holds the store's address or key; the cause does, for the log.
+   */
+  send(request: UpstreamRequest): Promise<UpstreamAnswer>;
+
+  /** Resolves when the store answers a small authorised read with a success; rejects with `AppError` otherwise. */
+  ping(signal?: AbortSignal): Promise<void>;
+
+  /** Ends connections (and the engine's process, if the adapter owns one). Requests in flight fail. Idempotent. */
+  close(): Promise<void>;
+}
