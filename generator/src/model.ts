@@ -21,7 +21,8 @@ export type Type = { nullable: boolean } & (
   | { kind: "array"; items: Type }
   /** An object with arbitrary keys and no declared fields. */
   | { kind: "map"; values: Type }
-  | { kind: "tuple"; items: Type[] }
+  /** `rest` types the items after the fixed ones; absent when there are none. */
+  | { kind: "tuple"; items: Type[]; rest?: Type }
   | { kind: "union"; variants: Type[] }
   /** An anonymous or top-level object; `open` keeps keys beyond `fields`, typed `extra`. */
   | { kind: "object"; fields: Field[]; open: boolean; extra?: Type }
@@ -175,13 +176,16 @@ export interface Api {
   errorCodes: ErrorCode[];
 }
 
-/** A file an emitter produces: path relative to the repository root, and formatted text. */
+/** A file an emitter produces: path relative to the repository root, and its text. The harness formats it afterwards. */
 export interface EmittedFile {
   path: string;
   text: string;
 }
 
-/** A target of the harness. `owned` are the glob-free path prefixes whose extra files count as stale. */
+/**
+ * A target of the harness. `owned` are the glob-free path prefixes under which files that carry our marker and are no
+ * longer emitted count as stale; written files beside them are never touched.
+ */
 export interface Target {
   name: string;
   doc: string;
