@@ -5,7 +5,9 @@
  */
 import type { Target } from "./model.js";
 
-const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {};
+const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
+  express: async () => (await import("./targets/express/index.js")).express,
+};
 
 /** The names of all targets, in the order they are generated. */
 export function targetNames(): string[] {
