@@ -1,0 +1,128 @@
+/**
+ * The environment, read once, as one frozen object. All problems are found before any is reported, so that an operator
+ * fixes a deployment in one round. The variables themselves are in `settings.ts`.
+ */
+
+import { isIP } from "node:net";
+import { LOCAL_KEY, type LogLevel, type Setting, settings } from "./settings.js";
+
+/** Where rows live: the engine run by this gateway, or a Turbopuffer endpoint elsewhere. */
+export type UpstreamConfig =
+  | { readonly kind: "embedded"; readonly port: number; readonly dataDir: string; readonly storeKey: string }
+  | { readonly kind: "remote"; readonly url: string; readonly storeKey: string };
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly upstream: UpstreamConfig;
+  /** True while the well-known key of the embedded engine is the one that opens the gateway. */
+  readonly usesLocalKey: boolean;
+  readonly upstreamTimeoutMs: number;
+  readonly bodyBudgetBytes: number;
+  readonly corsOrigins: readonly string[];
+  readonly listCacheTtlMs: number;
+  readonly drainMarkerPath: string;
+  readonly logLevel: LogLevel;
+}
+
+/** The environment cannot be used. `problems` has one line for each: variable, value, rule. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Values = {
+  -readonly [K in keyof typeof settings]: ReturnType<(typeof settings)[K]["parse"]> extends
+    | { ok: true; value: infer T }
+    | { ok: false; rule: string }
+    ? T
+    : never;
+};
+
+/**
+ * Reads the configuration out of an environment; blank variables count as absent.
+ * @throws ConfigError naming every variable that breaks its rule
+ */
+export function parseConfig(environment: Environment): Config {
+  const problems: string[] = [];
+  const values = Object.fromEntries(
+    Object.entries<Setting<unknown>>(settings).map(([key, setting]) => [
+      key,
+      read(setting, environment, problems),
+    ]),
+  ) as Values;
+  const embedded = isBlank(environment.TPUF_URL) && isBlank(environment.TURBOPUFFER_REGION);
+  const usesLocalKey = embedded && (values.storeKey ?? LOCAL_KEY) === LOCAL_KEY;
+
+  if (!embedded && isBlank(environment.TURBOPUFFER_API_KEY)) {
+    problems.push(
+      "TURBOPUFFER_API_KEY is not set: must be the store's key when TPUF_URL or TURBOPUFFER_REGION is set",
+    );
+  }
+  if (usesLocalKey && !isLoopback(values.host)) {
+    problems.push(
+      `HOST=${values.host}: must be a loopback address while the well-known local key is in use; set TURBOPUFFER_API_KEY to a secret of your own`,
+    );
+  }
+  if (embedded && values.port !== 0 && values.port === values.enginePort) {
+    problems.push(`LAYER_ENGINE_PORT=${values.enginePort}: must differ from PORT`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(assemble(values, embedded, usesLocalKey));
+}
+
+/** True when only this machine can reach `host`. */
+export function isLoopback(host: string): boolean {
+  const address = host.replace(/^::ffff:/i, "");
+  return host === "localhost" || host === "::1" || (isIP(address) === 4 && address.startsWith("127."));
+}
+
+function assemble(values: Values, embedded: boolean, usesLocalKey: boolean): Config {
+  const url = values.upstreamUrl ?? `https://${values.upstreamRegion}.turbopuffer.com`;
+  const upstream: UpstreamConfig = embedded
+    ? {
+        kind: "embedded",
+        port: values.enginePort,
+        dataDir: values.dataDir,
+        storeKey: values.storeKey ?? LOCAL_KEY,
+      }
+    : { kind: "remote", url, storeKey: values.storeKey ?? "" };
+  return {
+    host: values.host,
+    port: values.port,
+    upstream: Object.freeze(upstream),
+    usesLocalKey,
+    upstreamTimeoutMs: values.upstreamTimeoutMs,
+    bodyBudgetBytes: values.bodyBudgetBytes,
+    corsOrigins: values.corsOrigins,
+    listCacheTtlMs: values.listCacheTtlMs,
+    drainMarkerPath: values.drainMarkerPath,
+    logLevel: values.logLevel,
+  };
+}
+
+function read(setting: Setting<unknown>, environment: Environment, problems: string[]): unknown {
+  const text = environment[setting.name]?.trim() ?? "";
+  // A fallback goes through the parser too, so that a default path is resolved like a given one.
+  if (text === "")
+    return typeof setting.fallback === "string" ? value(setting, setting.fallback) : setting.fallback;
+  const parsed = setting.parse(text);
+  if (parsed.ok) return parsed.value;
+  problems.push(`${setting.name}=${setting.secret ? "[secret]" : text}: ${parsed.rule}`);
+  return setting.fallback;
+}
+
+function value(setting: Setting<unknown>, text: string): unknown {
+  const parsed = setting.parse(text);
+  return parsed.ok ? parsed.value : setting.fallback;
+}
+
+function isBlank(value: string | undefined): boolean {
+  return value === undefined || value.trim() === "";
+}
