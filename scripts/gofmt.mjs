@@ -1,0 +1,8 @@
+/** `gofmt -l` that fails: gofmt itself lists unformatted files and exits 0. Run in the folder to check. */
+import { execFileSync } from "node:child_process";
+
+const unformatted = execFileSync("gofmt", ["-l", "."], { encoding: "utf8", timeout: 10_000 }).trim();
+if (unformatted) {
+  process.stdout.write(`not formatted by gofmt:\n${unformatted}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,130 @@
+/**
+ * Brings the checkout to the state the other commands need, doing only what is missing or stale.
+ *
+ * Each step leaves a stamp beside what it made, the hash of the inputs it was made from; an equal stamp means that there
+ * is nothing to do, so a second run costs milliseconds.
+ */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { requireGo, requirePython } from "./toolchain.mjs";
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export const VENV_PYTHON = join(
+  ROOT,
+  ".venv",
+  process.platform === "win32" ? "Scripts/python.exe" : "bin/python",
+);
+
+/** Longest time a single installation step may take, in ms: a slow registry, not a hung one. */
+const STEP_TIMEOUT_MS = 8 * 60_000;
+
+/**
+ * Runs one command, showing its output only when it fails.
+ * @param {string} label what the person sees while it runs
+ * @param {string} command @param {string[]} args @param {import("node:child_process").SpawnOptions} [options]
+ */
+export function step(label, command, args, options = {}) {
+  process.stderr.write(`  ${label} …\n`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: STEP_TIMEOUT_MS,
+      ...options,
+    });
+    /** @type {Buffer[]} */
+    const output = [];
+    child.stdout?.on("data", (chunk) => output.push(chunk));
+    child.stderr?.on("data", (chunk) => output.push(chunk));
+    child.on("error", (error) =>
+      reject(new Error(`${label}: ${command} could not be run: ${error.message}`)),
+    );
+    child.on("close", (code, signal) => {
+      if (code === 0) return resolve(undefined);
+      const tail = Buffer.concat(output).toString("utf8").trimEnd().split("\n").slice(-40).join("\n");
+      reject(
+        new Error(`${label} failed (${signal ?? `exit ${code}`}): ${command} ${args.join(" ")}\n${tail}`),
+      );
+    });
+  });
+}
+
+/** @param {string[]} files paths relative to the root */
+function fingerprint(files) {
+  const hash = createHash("sha256");
+  for (const file of files)
+    hash
+      .update(file)
+      .update("\0")
+      .update(readFileSync(join(ROOT, file)));
+  return hash.digest("hex");
+}
+
+/**
+ * @param {string} stampFile @param {string} wanted @param {() => Promise<unknown>} make
+ */
+async function unlessStamped(stampFile, wanted, make) {
+  const path = join(ROOT, stampFile);
+  if (existsSync(path) && readFileSync(path, "utf8") === wanted) return;
+  await make();
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, wanted);
+}
+
+/** Installs the npm workspaces when `package-lock.json` or Node's ABI has changed since the last time. */
+export async function ensureNodeModules() {
+  const wanted = `${fingerprint(["package-lock.json"])} ${process.versions.modules}`;
+  await unlessStamped("node_modules/.hevlayer-stamp", wanted, () =>
+    step("installing npm packages", "npm", ["ci", "--no-audit", "--no-fund"]),
+  );
+}
+
+/** Newest modification time under a folder, in ms. @param {string} folder @returns {number} */
+function newest(folder) {
+  let latest = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    latest = Math.max(latest, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
+  }
+  return latest;
+}
+
+const PACKAGES = ["generator", "clients/typescript", "server", "conformance"];
+
+/** Compiles the TypeScript packages whose sources are newer than their last build. */
+export async function ensureBuilt() {
+  const stale = PACKAGES.filter((name) => {
+    const built = join(ROOT, name, "dist/.tsbuildinfo");
+    const sources = Math.max(
+      newest(join(ROOT, name, "src")),
+      statSync(join(ROOT, name, "tsconfig.json")).mtimeMs,
+    );
+    return !existsSync(built) || statSync(built).mtimeMs < sources;
+  });
+  if (stale.length > 0) await step("compiling TypeScript", "npm", ["run", "--silent", "build"]);
+}
+
+/** Makes `.venv` and installs the Python client into it, with its development tools. */
+export async function ensurePython() {
+  const python = requirePython();
+  await unlessStamped(".venv/.hevlayer-stamp", fingerprint(["clients/python/pyproject.toml"]), async () => {
+    if (!existsSync(VENV_PYTHON))
+      await step("making the Python environment", python, ["-m", "venv", ".venv"]);
+    await step("installing Python packages", VENV_PYTHON, [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "-e",
+      "clients/python[dev]",
+    ]);
+  });
+}
+
+/** Checks that Go is there; the client has no dependencies to fetch. */
+export function ensureGo() {
+  requireGo();
+}

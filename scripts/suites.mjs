@@ -1,0 +1,152 @@
+/**
+ * What `npm test` runs: each suite with its allotment in seconds and the way its tests are counted.
+ *
+ * The allotments add up to less than the 12 minutes the whole may take. A suite that outgrows its own moves its longer
+ * loops to `npm run test:long`; the total never grows.
+ */
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { ROOT, VENV_PYTHON } from "./setup.mjs";
+
+/**
+ * @typedef {{ passed: number, failed: number, skipped: number }} Counts
+ * @typedef {{
+ *   name: string,
+ *   seconds: number,
+ *   command: string[],
+ *   cwd?: string,
+ *   env?: Record<string, string>,
+ *   quiet?: boolean,
+ *   count?: (output: string) => Counts,
+ *   advice?: string,
+ * }} Suite A suite without `count` is one check: it passes or fails as a whole.
+ */
+
+/** @param {RegExp} pattern @param {string} text */
+const last = (pattern, text) => Number([...text.matchAll(pattern)].at(-1)?.[1] ?? 0);
+
+/** @type {(output: string) => Counts} */
+export function countVitest(output) {
+  const line = [...stripVTControlCharacters(output).matchAll(/^\s*Tests\s+(.*)$/gm)].at(-1)?.[1] ?? "";
+  return {
+    passed: last(/(\d+) passed/g, line),
+    failed: last(/(\d+) failed/g, line),
+    skipped: last(/(\d+) skipped/g, line),
+  };
+}
+
+/** @type {(output: string) => Counts} */
+export function countPytest(output) {
+  const line =
+    [...stripVTControlCharacters(output).matchAll(/^.*\d+ (?:passed|failed|error).* in [\d.]+s.*$/gm)].at(
+      -1,
+    )?.[0] ?? "";
+  const failed = last(/(\d+) failed/g, line) + last(/(\d+) errors?/g, line);
+  return { passed: last(/(\d+) passed/g, line), failed, skipped: last(/(\d+) skipped/g, line) };
+}
+
+/** @type {(output: string) => Counts} `go test -v` prints one line a test. */
+export function countGo(output) {
+  const results = [...output.matchAll(/^\s*--- (PASS|FAIL|SKIP): /gm)].map((match) => match[1]);
+  /** @param {string} verdict */
+  const of = (verdict) => results.filter((result) => result === verdict).length;
+  return { passed: of("PASS"), failed: of("FAIL"), skipped: of("SKIP") };
+}
+
+/** @type {(output: string) => Counts} */
+export function countConformance(output) {
+  const line = [
+    ...stripVTControlCharacters(output).matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm),
+  ].at(-1);
+  return { passed: Number(line?.[1] ?? 0), failed: Number(line?.[2] ?? 0), skipped: Number(line?.[3] ?? 0) };
+}
+
+const python = join(ROOT, "clients/python");
+const go = join(ROOT, "clients/go");
+
+/** @type {Suite[]} In the order they run: the cheap checks that explain the later failures come first. */
+export const SUITES = [
+  {
+    name: "generated code is fresh",
+    seconds: 20,
+    quiet: true,
+    command: ["npm", "run", "--silent", "generate", "--", "--check"],
+    advice: "npm run generate",
+  },
+  {
+    name: "spec lint",
+    seconds: 20,
+    quiet: true,
+    command: ["npm", "run", "--silent", "lint:spec"],
+    advice: "mend openapi.yaml where the lines above point",
+  },
+  { name: "TypeScript compiles", seconds: 60, quiet: true, command: ["npm", "run", "--silent", "typecheck"] },
+  {
+    name: "biome",
+    seconds: 20,
+    quiet: true,
+    command: ["npm", "run", "--silent", "lint:ts"],
+    advice: "npx biome check --write",
+  },
+  {
+    name: "import rules",
+    seconds: 30,
+    quiet: true,
+    command: ["npm", "run", "--silent", "lint:imports"],
+    advice: "ARCHITECTURE.md has the table of who may import whom",
+  },
+  { name: "house rules", seconds: 10, quiet: true, command: ["node", "scripts/tidy.mjs"] },
+  {
+    name: "one version",
+    seconds: 10,
+    quiet: true,
+    command: ["node", "scripts/version.mjs", "--check"],
+    advice: "node scripts/version.mjs",
+  },
+  { name: "ruff", seconds: 10, quiet: true, cwd: python, command: [VENV_PYTHON, "-m", "ruff", "check", "."] },
+  {
+    name: "ruff format",
+    seconds: 10,
+    quiet: true,
+    cwd: python,
+    command: [VENV_PYTHON, "-m", "ruff", "format", "--check", "."],
+    advice: ".venv/bin/ruff format clients/python",
+  },
+  { name: "mypy", seconds: 60, quiet: true, cwd: python, command: [VENV_PYTHON, "-m", "mypy"] },
+  {
+    name: "gofmt",
+    seconds: 10,
+    quiet: true,
+    cwd: go,
+    command: ["node", "../../scripts/gofmt.mjs"],
+    advice: "gofmt -w clients/go",
+  },
+  { name: "go vet", seconds: 60, quiet: true, cwd: go, command: ["go", "vet", "./..."] },
+  {
+    name: "TypeScript tests",
+    seconds: 240,
+    command: ["npx", "--no-install", "vitest", "run"],
+    count: countVitest,
+  },
+  {
+    name: "Python tests",
+    seconds: 60,
+    cwd: python,
+    command: [VENV_PYTHON, "-m", "pytest", "-q"],
+    count: countPytest,
+  },
+  {
+    name: "Go tests",
+    seconds: 60,
+    quiet: true,
+    cwd: go,
+    command: ["go", "test", "-v", "./..."],
+    count: countGo,
+  },
+  {
+    name: "conformance",
+    seconds: 90,
+    command: ["npm", "run", "--silent", "conformance"],
+    count: countConformance,
+  },
+];

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+/** One run for every TypeScript suite. Two forks, because the machines that run it have two cores. */
+export default defineConfig({
+  test: {
+    include: ["{generator,clients/typescript,server,conformance,scripts}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**", "**/.venv/**"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    passWithNoTests: false,
+  },
+});
