@@ -80,7 +80,14 @@ export const SUITES = [
     command: ["npm", "run", "--silent", "lint:spec"],
     advice: "mend openapi.yaml where the lines above point",
   },
-  { name: "TypeScript compiles", seconds: 60, quiet: true, command: ["npm", "run", "--silent", "typecheck"] },
+  {
+    name: "TypeScript compiles",
+    seconds: 60,
+    quiet: true,
+    command: ["npm", "run", "--silent", "typecheck"],
+    advice:
+      "a handler that is missing is an operation of openapi.yaml that server/src/handlers does not serve yet",
+  },
   {
     name: "biome",
     seconds: 20,
