@@ -19,8 +19,8 @@ type Body<O extends Operations> = operations[O] extends { requestBody?: infer R 
 /** An answer that is bytes already: relayed as they are, whatever the status. */
 export interface BytesReply {
   readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Lower-case names; a repeated header is an array. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: Uint8Array;
 }
 

@@ -1,0 +1,81 @@
+/**
+ * What the gateway says about itself: always alive, ready only while the upstream answers, and where each kind of state
+ * lives. Places on disk or in the network are told only to callers who may know them.
+ */
+
+import { AppError } from "../errors.js";
+import type { components } from "../generated/types.js";
+import type { Upstream } from "../ports/upstream.js";
+import type { Principal } from "../principal.js";
+
+export type HealthReport = components["schemas"]["Health"];
+export type NotReadyReport = components["schemas"]["NotReady"];
+type StoreHealth = components["schemas"]["StoreHealth"];
+
+export type Readiness =
+  | { readonly ready: true; readonly report: HealthReport }
+  | { readonly ready: false; readonly report: NotReadyReport };
+
+export interface HealthReports {
+  /** Never fails: the process runs, so it answers. */
+  report(principal: Principal): HealthReport;
+  /** Asks the upstream, for at most `readinessTimeoutMs`. */
+  readiness(principal: Principal, signal: AbortSignal): Promise<Readiness>;
+}
+
+export interface HealthDependencies {
+  readonly upstream: Pick<Upstream, "ping">;
+  readonly isDraining: () => boolean;
+  readonly version: string;
+  /** What stands behind the Upstream port, and where. */
+  readonly store: { readonly adapter: "engine" | "turbopuffer"; readonly location: string };
+  /** Tell everyone the location: on loopback with the well-known key there is nobody to hide it from. */
+  readonly isLocationPublic: boolean;
+  readonly readinessTimeoutMs: number;
+  /** Wall clock, epoch-ms. */
+  readonly now: () => number;
+}
+
+const off: StoreHealth = { adapter: "none", status: "off", detail: "not configured: nothing is kept here" };
+
+export function createHealth(dependencies: HealthDependencies): HealthReports {
+  const { upstream, isDraining, version, store, isLocationPublic, readinessTimeoutMs, now } = dependencies;
+  /** Set by a failed readiness check, cleared by the next good one. */
+  let degraded: { since: string; detail: string } | undefined;
+
+  function report(principal: Principal): HealthReport {
+    const mayKnow = isLocationPublic || principal.scopes.size > 0;
+    return {
+      status: "ok",
+      version,
+      auth_mode: "deriveFromStore",
+      aerospike: { connected: false, generation: 0 },
+      stores: {
+        upstream: {
+          adapter: store.adapter,
+          status: degraded ? "degraded" : "ok",
+          ...degraded,
+          ...(mayKnow ? { location: store.location } : {}),
+        },
+        document_cache: off,
+        blob_store: off,
+        queue_store: off,
+      },
+    };
+  }
+
+  async function readiness(principal: Principal, signal: AbortSignal): Promise<Readiness> {
+    if (isDraining()) return { ready: false, report: { status: "draining", version } };
+    try {
+      await upstream.ping(AbortSignal.any([signal, AbortSignal.timeout(readinessTimeoutMs)]));
+      degraded = undefined;
+      return { ready: true, report: report(principal) };
+    } catch (error) {
+      const detail = error instanceof AppError ? error.message : "turbopuffer could not be asked";
+      degraded ??= { since: new Date(now()).toISOString(), detail };
+      return { ready: false, report: { status: "starting", version, detail } };
+    }
+  }
+
+  return { report, readiness };
+}

@@ -1,0 +1,138 @@
+/**
+ * A handler's surroundings, in the one order that is safe: is this instance going away; may the namespace be named at all;
+ * who is calling; may they; the body, bounded; its check against the spec; the handler; the answer. Authorisation comes
+ * before anything is read, so that a stranger costs nothing.
+ */
+
+import type { Request, RequestHandler, Response } from "express";
+import { AppError } from "../errors.js";
+import type { BytesReply } from "../generated/handlers.js";
+import type { Adapt, Route } from "../generated/routes.js";
+import type { Principal } from "../principal.js";
+import { authorise } from "./access.js";
+import { type Authenticate, anonymous } from "./auth.js";
+import { type BodyLimits, noBody, readBody } from "./body.js";
+import type { CallContext } from "./call-context.js";
+import type { Validate } from "./compiled-validation.js";
+import type { DrainState } from "./drain.js";
+import { sendError, sendPlainRefusal } from "./error-response.js";
+import { namespaceNameProblem } from "./namespace-name.js";
+import { send, toBytes } from "./reply.js";
+import { stateOf } from "./request-state.js";
+import type { CheckReply } from "./response-validation.js";
+
+export interface AdaptDependencies {
+  readonly authenticate: Authenticate;
+  readonly bodies: BodyLimits;
+  readonly drain: DrainState;
+  /** The check of a route that is not raw. */
+  readonly validationFor: (route: Route) => Validate;
+  /** Absent in production. */
+  readonly checkReply?: CheckReply | undefined;
+}
+
+export function createAdapt(dependencies: AdaptDependencies): Adapt {
+  return (route, invoke) => {
+    const validate = route.call === "raw" ? undefined : dependencies.validationFor(route);
+    const run = invoke as (
+      call: unknown,
+    ) => Promise<BytesReply | { readonly status: number; readonly json: unknown }>;
+    const handler: RequestHandler = async function serve(request, response) {
+      try {
+        await serveRoute(route, validate, run, dependencies, request, response);
+      } catch (error) {
+        sendError(response, error);
+      }
+    };
+    return handler;
+  };
+}
+
+async function serveRoute(
+  route: Route,
+  validate: Validate | undefined,
+  run: (call: unknown) => Promise<BytesReply | { readonly status: number; readonly json: unknown }>,
+  { authenticate, bodies, drain, checkReply }: AdaptDependencies,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const state = stateOf(request);
+  state.operationId = route.operationId;
+  if (drain.draining && route.tag !== "health") {
+    throw new AppError("gateway_draining", "this instance is shutting down");
+  }
+  const { namespace } = request.params;
+  if (typeof namespace === "string") {
+    const problem = namespaceNameProblem(namespace);
+    if (problem !== undefined) return sendPlainRefusal(response, problem);
+    state.namespace = namespace;
+  }
+  const principal = await identify(route, authenticate, request.headers.authorization);
+  state.principal = principal;
+  authorise(route, principal, typeof namespace === "string" ? namespace : undefined);
+
+  const held = route.body === "none" ? noBody : await readBody(request, bodies);
+  try {
+    state.bytesIn = held.bytes.length;
+    const context = contextOf(request, response, principal);
+    const reply = toBytes(await run(await callOf(route, validate, request, context, held.bytes)));
+    checkReply?.(route, reply);
+    send(response, reply);
+  } finally {
+    held.release();
+  }
+}
+
+/** On a route open to everyone a key is welcome but never demanded. */
+async function identify(
+  route: Route,
+  authenticate: Authenticate,
+  authorization: string | undefined,
+): Promise<Principal> {
+  if (route.access !== "none") return authenticate(authorization);
+  if (authorization === undefined) return anonymous;
+  try {
+    return await authenticate(authorization);
+  } catch (error) {
+    if (error instanceof AppError && error.code === "unauthorized") return anonymous;
+    throw error;
+  }
+}
+
+function contextOf(request: Request, response: Response, principal: Principal): CallContext {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  const mark = request.url.indexOf("?");
+  return {
+    requestId: stateOf(request).requestId,
+    principal,
+    headers: request.headers,
+    rawQuery: mark < 0 ? "" : request.url.slice(mark + 1),
+    signal: gone.signal,
+  };
+}
+
+async function callOf(
+  route: Route,
+  validate: Validate | undefined,
+  request: Request,
+  context: CallContext,
+  bytes: Uint8Array,
+): Promise<unknown> {
+  if (!validate) return { path: request.params, bytes, context };
+  if (route.call === "checked") return { ...(await validate(request, context.rawQuery)), context };
+  const body = parseJson(bytes);
+  return { ...(await validate(request, context.rawQuery, body)), body, bytes, context };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) throw new AppError("invalid_json", "the request body is empty: send a JSON object");
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const problem = cause instanceof SyntaxError ? cause.message : "it is not UTF-8";
+    throw new AppError("invalid_json", `the request body is not valid JSON: ${problem}`, { cause });
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Reads a request body as bytes: content type and encoding checked first, gzip undone, bounded in size and by the budget
+ * of all bodies in flight. Nothing is parsed here.
+ */
+
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { AppError } from "../errors.js";
+import type { BodyBudget } from "./body-budget.js";
+
+export interface BodyLimits {
+  /** Largest body after decompression, bytes. */
+  readonly maxBytes: number;
+  readonly budget: BodyBudget;
+}
+
+/** A body held against the budget. */
+export interface HeldBody {
+  readonly bytes: Uint8Array;
+  /** Gives the bytes back to the budget; call once, when nobody reads them any more. */
+  release(): void;
+}
+
+/** What a request without a body has. */
+export const noBody: HeldBody = { bytes: new Uint8Array(0), release() {} };
+
+/**
+ * @throws AppError `unsupported_media_type`, `payload_too_large`, `rate_limited` (with `Retry-After`), or `invalid_json`
+ *   for gzip that does not unpack. When it throws, nothing stays reserved.
+ */
+export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<HeldBody> {
+  if (isEmpty(request)) return noBody;
+  checkContentType(request.headers["content-type"]);
+  const zipped = isZipped(request.headers["content-encoding"]);
+  const announced = Number(request.headers["content-length"] ?? Number.NaN);
+  if (announced > limits.maxBytes) throw tooLarge(limits.maxBytes);
+  const held = createHold(limits);
+  try {
+    if (zipped) return await unzip(request, held);
+    if (Number.isNaN(announced)) return await collect(request, held);
+    held.take(announced);
+    return await fill(request, Buffer.allocUnsafeSlow(announced), held);
+  } catch (error) {
+    held.release();
+    throw error instanceof AppError ? error : unreadable(error);
+  }
+}
+
+interface Hold {
+  /** Reserves further bytes. @throws AppError when the body or the budget is exceeded */
+  take(bytes: number): void;
+  release(): void;
+}
+
+function createHold({ maxBytes, budget }: BodyLimits): Hold {
+  let taken = 0;
+  return {
+    take(bytes) {
+      if (taken + bytes > maxBytes) throw tooLarge(maxBytes);
+      if (!budget.reserve(bytes)) {
+        throw new AppError("rate_limited", `request bodies in flight exceed ${budget.limitBytes} bytes`, {
+          details: { retryAfterSeconds: 1 },
+        });
+      }
+      taken += bytes;
+    },
+    release() {
+      budget.release(taken);
+      taken = 0;
+    },
+  };
+}
+
+/** A body of known length goes straight to its place: no list of chunks, no copy at the end. */
+async function fill(source: Readable, target: Buffer, held: Hold): Promise<HeldBody> {
+  let offset = 0;
+  for await (const chunk of chunks(source)) offset += chunk.copy(target, offset);
+  return { bytes: target.subarray(0, offset), release: held.release };
+}
+
+async function collect(source: Readable, held: Hold): Promise<HeldBody> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks(source)) {
+    held.take(chunk.length);
+    parts.push(chunk);
+  }
+  const [only] = parts;
+  return { bytes: parts.length === 1 && only ? only : Buffer.concat(parts), release: held.release };
+}
+
+/**
+ * The chunks of a stream that survives being left early: the error answer still has to go out on the same socket, which
+ * the stream's own iterator would destroy.
+ */
+function chunks(source: Readable): AsyncIterable<Buffer> {
+  return source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+}
+
+async function unzip(request: IncomingMessage, held: Hold): Promise<HeldBody> {
+  const gunzip = createGunzip();
+  const cutOff = () => gunzip.destroy(new Error("connection closed"));
+  request.once("close", cutOff).once("error", cutOff);
+  request.once("end", () => request.off("close", cutOff));
+  try {
+    return await collect(request.pipe(gunzip), held);
+  } finally {
+    request.unpipe(gunzip);
+    gunzip.destroy();
+  }
+}
+
+function isEmpty(request: IncomingMessage): boolean {
+  return (
+    request.headers["transfer-encoding"] === undefined && Number(request.headers["content-length"] ?? 0) === 0
+  );
+}
+
+function checkContentType(contentType: string | undefined): void {
+  if (contentType === undefined) return;
+  const [type = "", ...parameters] = contentType.split(";").map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
+  const isJson = type === "application/json" || /^application\/[a-z0-9.-]+\+json$/.test(type);
+  const isUtf8 = charset === undefined || /^"?utf-?8"?$/.test(charset);
+  if (isJson && isUtf8) return;
+  throw new AppError(
+    "unsupported_media_type",
+    `content type '${contentType}' is not supported: send application/json in UTF-8`,
+  );
+}
+
+function isZipped(contentEncoding: string | undefined): boolean {
+  const encoding = contentEncoding?.trim().toLowerCase() ?? "";
+  if (encoding === "" || encoding === "identity") return false;
+  if (encoding === "gzip" || encoding === "x-gzip") return true;
+  throw new AppError(
+    "unsupported_media_type",
+    `content encoding '${contentEncoding}' is not supported: send gzip or no encoding`,
+  );
+}
+
+function tooLarge(maxBytes: number): AppError {
+  return new AppError("payload_too_large", `request body is larger than ${maxBytes} bytes`);
+}
+
+function unreadable(cause: unknown): AppError {
+  const isZlib = String((cause as NodeJS.ErrnoException).code).startsWith("Z_");
+  const problem = isZlib ? "is not valid gzip" : "was cut off before its end";
+  return new AppError("invalid_json", `the request body ${problem}`, { cause });
+}

@@ -1,0 +1,14 @@
+/** What every handler is told about the request it serves, beside its parameters and body. */
+
+import type { Principal } from "../principal.js";
+
+export interface CallContext {
+  readonly requestId: string;
+  readonly principal: Principal;
+  /** The caller's headers, lower-case names, unfiltered. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Without `?`, not decoded; empty when there is none. */
+  readonly rawQuery: string;
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,45 @@
+/**
+ * Is this instance going away? Draining begins for good with `begin()` (a signal), and for as long as it exists with the
+ * marker file, which an operator or a pre-stop hook can put there before the signal comes.
+ */
+
+import { access } from "node:fs/promises";
+
+export interface DrainState {
+  readonly draining: boolean;
+  /** Draining from now on; there is no way back. */
+  begin(): void;
+  /** Looks for the marker file once. */
+  poll(): Promise<void>;
+  /** Looks for it every `pollMs` until stopped; never keeps the process alive. */
+  start(pollMs: number): void;
+  stop(): void;
+}
+
+export function createDrainState(markerPath: string): DrainState {
+  let begun = false;
+  let marked = false;
+  let timer: NodeJS.Timeout | undefined;
+  const poll = async () => {
+    marked = await access(markerPath).then(
+      () => true,
+      () => false,
+    );
+  };
+  return {
+    get draining() {
+      return begun || marked;
+    },
+    begin() {
+      begun = true;
+    },
+    poll,
+    start(pollMs) {
+      timer ??= setInterval(poll, pollMs).unref();
+    },
+    stop() {
+      clearInterval(timer);
+      timer = undefined;
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * What happens to a request body that was refused unread. Closing at once would reset the connection, and most clients
+ * then lose the answer that says why; reading on for ever would let a refused upload cost as much as an accepted one. So
+ * the rest is read and thrown away for a while, and then the connection is closed.
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Bytes read and dropped (chosen: most bodies end within it). */
+const BYTES_MAX = 64 * 1024 * 1024;
+/** How long, ms (chosen: a client that has read its answer has stopped by then). */
+const TIME_MAX_MS = 5_000;
+
+/** Call before the answer is ended. Does nothing when the body has been read. */
+export function dropLeftover(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || request.destroyed || !expectsBody(request)) return;
+  let dropped = 0;
+  const close = () => request.destroy();
+  const timer = setTimeout(close, TIME_MAX_MS);
+  timer.unref();
+  request.on("data", (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > BYTES_MAX && response.writableFinished) close();
+  });
+  request.once("close", () => clearTimeout(timer));
+  request.once("end", () => clearTimeout(timer));
+  request.resume();
+}
+
+/** A request without a body is complete only after its handler has returned; it must not pay for the timer. */
+function expectsBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}

@@ -1,0 +1,39 @@
+/** Puts an answer on the wire: whole, with its length, and with nothing that the handler did not decide. */
+
+import type { Response } from "express";
+import type { BytesReply } from "../generated/handlers.js";
+import { dropLeftover } from "./leftover.js";
+import { stateOf } from "./request-state.js";
+
+export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** A value to be written as JSON. */
+export interface ValueReply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json: unknown;
+}
+
+export function toBytes(reply: BytesReply | ValueReply): BytesReply {
+  if (!("json" in reply)) return reply;
+  return {
+    status: reply.status,
+    headers: { "content-type": JSON_TYPE, ...reply.headers },
+    body: Buffer.from(JSON.stringify(reply.json)),
+  };
+}
+
+/** Sends once; an answer that was begun before, or whose caller has gone, is left alone. */
+export function send(response: Response, { status, headers, body }: BytesReply): void {
+  if (response.headersSent || response.destroyed) return;
+  const { req: request } = response;
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (value !== undefined) response.setHeader(name, value);
+  }
+  response.statusCode = status;
+  response.setHeader("content-length", body.length);
+  stateOf(request).bytesOut = body.length;
+  dropLeftover(request, response);
+  response.end(body);
+}

@@ -1,0 +1,112 @@
+/**
+ * The listening server and its end. On a signal it first keeps listening, so that newcomers are told to go elsewhere
+ * while the requests in flight finish; then it closes.
+ */
+
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Express } from "express";
+import { StartError } from "../start-error.js";
+import type { DrainState } from "./drain.js";
+import { createExpressServer } from "./express-server.js";
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export interface RunningServer {
+  /** Where it listens, ready for a browser. */
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Begins draining, waits for the requests in flight for at most `timeoutMs`, then closes every connection.
+   * @returns how many requests were cut off
+   */
+  close(timeoutMs: number): Promise<number>;
+}
+
+/** @throws StartError when the address cannot be listened on */
+export async function listen(
+  app: Express,
+  drain: DrainState,
+  options: ListenOptions,
+): Promise<RunningServer> {
+  const server = createExpressServer(app, {
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    headersTimeout: options.headersTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+  });
+  const inFlight = watchInFlight(server);
+  await bind(server, options);
+  const { address, family, port } = server.address() as AddressInfo;
+  const host = options.host === "localhost" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    async close(timeoutMs) {
+      drain.begin();
+      await inFlight.settled(timeoutMs);
+      const cutOff = inFlight.count();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+      return cutOff;
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+}
+
+function explain(cause: NodeJS.ErrnoException, host: string, port: number): StartError {
+  switch (cause.code) {
+    case "EADDRINUSE":
+      return new StartError(
+        `PORT=${port}: another process listens on ${host}:${port}; stop it, or set PORT to a free port`,
+        { cause },
+      );
+    case "EACCES":
+      return new StartError(`PORT=${port}: this user may not listen there; set PORT to one above 1023`, {
+        cause,
+      });
+    default:
+      return new StartError(
+        `HOST=${host}: cannot be listened on (${cause.code}); set HOST to an address of this machine`,
+        { cause },
+      );
+  }
+}
+
+/** Counts requests between their arrival and the end of their answer. */
+function watchInFlight(server: Server): { count(): number; settled(timeoutMs: number): Promise<void> } {
+  let count = 0;
+  let onIdle: (() => void) | undefined;
+  server.prependListener("request", (_request, response) => {
+    count++;
+    response.once("close", () => {
+      count--;
+      if (count === 0) onIdle?.();
+    });
+  });
+  return {
+    count: () => count,
+    settled: (timeoutMs) =>
+      new Promise<void>((resolve) => {
+        if (count === 0) return resolve();
+        const timer = setTimeout(resolve, timeoutMs);
+        onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
+}
