@@ -92,13 +92,20 @@ function pythonImports(requests: ImportRequest[]): string[] {
       `import ${request.from}${request.alias ? ` as ${request.alias}` : ""}`,
     );
   }
-  for (const [from, group] of groupByModule(requests.filter((request) => request.name !== undefined))) {
+  const modules = groupByModule(requests.filter((request) => request.name !== undefined));
+  // isort puts `..parent` before `.sibling`; the sort is stable, so names keep their order otherwise.
+  modules.sort(([left], [right]) => leadingDots(right) - leadingDots(left));
+  for (const [from, group] of modules) {
     const names = group
       .map((item) => `${item.name}${item.alias ? ` as ${item.alias}` : ""}`)
       .sort(pythonNameOrder);
     groups[pythonGroup(from)]?.push(`from ${from} import ${names.join(", ")}`);
   }
   return groups.filter((group) => group.length > 0).map((group) => group.join("\n"));
+}
+
+function leadingDots(module: string): number {
+  return module.length - module.replace(/^\.+/, "").length;
 }
 
 /** isort's order of names in one statement: CONSTANTS, Classes, functions. */
@@ -162,7 +169,8 @@ export const GO: Dialect = {
 };
 
 /**
- * Wraps prose at `width` columns. Paragraphs and list items are reflowed; fenced code and tables keep their lines.
+ * Wraps prose at `width` columns. Paragraphs, list items and `@tags` are reflowed; fenced code and tables keep their
+ * lines.
  */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -186,9 +194,10 @@ export function wrapText(text: string, width: number): string[] {
       if (lines.length > 0) lines.push("");
     } else {
       const bullet = /^(\s*)([-*]|\d+\.)\s/.exec(line);
-      if (bullet || !paragraph) {
+      const tag = /^@\w+/.test(line);
+      if (bullet || tag || !paragraph) {
         flush();
-        paragraph = { indent: bullet ? " ".repeat(bullet[0].length) : "", words: [] };
+        paragraph = { indent: bullet ? " ".repeat(bullet[0].length) : tag ? "  " : "", words: [] };
       }
       const words = line.trim().split(/\s+/);
       if (bullet) words[0] = `${bullet[1] ?? ""}${words[0] ?? ""}`;

@@ -1,0 +1,36 @@
+/** `operations.py`: one constant for each operation, shared by the sync and the async client. */
+import { PYTHON } from "../../dialects.js";
+import type { Api, Operation } from "../../model.js";
+import { constant } from "../../names.js";
+import { Printer } from "../../printer.js";
+import { pythonString, RUNTIME } from "./annotations.js";
+
+/** `FETCH_DOCUMENT` */
+export function operationConstant(operation: Operation): string {
+  return constant(operation.words);
+}
+
+export function emitOperations(api: Api): string {
+  const out = new Printer(PYTHON).preamble('"""How each operation is sent."""');
+  out.import({ from: "__future__", name: "annotations" });
+  out.import({ from: "typing", name: "Final" });
+  out.import({ from: RUNTIME, name: "Operation" });
+  for (const operation of api.operations) {
+    out.blank();
+    out.block(
+      `${operationConstant(operation)}: Final = Operation(`,
+      () => {
+        out.line(`id=${pythonString(operation.id)},`);
+        out.line(`method=${pythonString(operation.method)},`);
+        out.line(`path=${pythonString(operation.path)},`);
+        out.line(`safe=${pythonString(operation.safe)},`);
+        if (operation.fallthrough !== "no") out.line(`fallthrough=${pythonString(operation.fallthrough)},`);
+        if (operation.upstreamPath !== operation.path) {
+          out.line(`upstream_path=${pythonString(operation.upstreamPath)},`);
+        }
+      },
+      ")",
+    );
+  }
+  return out.toString();
+}
