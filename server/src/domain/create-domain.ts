@@ -1,0 +1,57 @@
+/** Wires the domain's parts to each other, so that the composition root needs to know only what comes from outside. */
+
+import type { Clock } from "../clock.js";
+import type { Upstream } from "../ports/upstream.js";
+import { createDocumentReads } from "./document-reads.js";
+import { createDocuments } from "./documents.js";
+import { createIdTypes } from "./id-types.js";
+import { createListing } from "./listing.js";
+import { createNamespaces } from "./namespaces.js";
+import type { Documents, Namespaces, Queries, Warming, Writes } from "./operations.js";
+import { createQueries } from "./queries.js";
+import { createStamps } from "./stamps.js";
+import { createWarming } from "./warming.js";
+import { createWrites } from "./writes.js";
+
+export interface Domain {
+  writes: Writes;
+  queries: Queries;
+  documents: Documents;
+  namespaces: Namespaces;
+  warming: Warming;
+}
+
+export interface DomainDependencies {
+  upstream: Upstream;
+  clock: Clock;
+}
+
+export interface DomainOptions {
+  /** Deadline of a copy or branch, ms. Default 900,000. */
+  copyTimeoutMs?: number | undefined;
+  /** How long a listing page is kept, ms; 0 keeps none. Default 10,000. */
+  listingCacheTtlMs?: number | undefined;
+}
+
+export function createDomain({ upstream, clock }: DomainDependencies, options: DomainOptions = {}): Domain {
+  const listing = createListing({ upstream, clock }, { cacheTtlMs: options.listingCacheTtlMs ?? 10_000 });
+  const idTypes = createIdTypes({ upstream, clock });
+  const stamps = createStamps(clock);
+  return {
+    writes: createWrites(
+      { upstream, stamps, onWritten: listing.noteWritten },
+      { copyTimeoutMs: options.copyTimeoutMs ?? 900_000 },
+    ),
+    queries: createQueries({ upstream }),
+    documents: createDocuments({ reads: createDocumentReads({ upstream, idTypes }) }),
+    namespaces: createNamespaces({
+      upstream,
+      listing,
+      onDeleted: (namespace) => {
+        listing.noteDeleted(namespace);
+        idTypes.forget(namespace);
+      },
+    }),
+    warming: createWarming({ upstream }),
+  };
+}

@@ -1,0 +1,361 @@
+/**
+ * One walk over a write body: what it asks for, what is wrong with it, and where stamps go.
+ *
+ * Nothing is parsed into values and nothing is rewritten here; the walk yields a splice that `writes.ts` applies once it
+ * knows the stamp. Only what the gateway must refuse is refused (a body that cannot be stamped, names it owns, keys that
+ * were removed); the rest is upstream's to judge, in upstream's own words.
+ *
+ * A key that occurs twice, or is spelled with escapes, at a level that is inspected makes the body ambiguous: the walk
+ * stops, and runs again over the normalised text.
+ */
+
+import { AppError } from "../errors.js";
+import { JsonCursor, type KeySpan } from "../lang/json-cursor.js";
+import { normaliseKeys } from "../lang/json-normalise.js";
+import { Splice } from "../lang/json-splice.js";
+import { AttributeKeys } from "./attribute-keys.js";
+import { isReservedId, stampAttribute, stampType } from "./reserved.js";
+
+export interface WriteInspection {
+  /** The body the splice applies to: the caller's, or its normalised form. */
+  bytes: Buffer;
+  /** Puts the stamp wherever the body needs one. */
+  splice: Splice;
+  /** A copy or branch, which may take much longer than a write. */
+  copies: boolean;
+}
+
+/**
+ * @throws JsonSyntaxError when the text is not JSON as far as it was read
+ * @throws AppError `validation_error` naming field and rule; of several faults, removed keys are named first, then a
+ *   missing operation, then a shape that cannot be stamped, then reserved names
+ */
+export function inspectWrite(body: Buffer): WriteInspection {
+  const inspection = new Walk(body, false).run();
+  if (inspection !== "ambiguous") return inspection;
+  const normalised = new Walk(normaliseKeys(body), true).run();
+  if (normalised === "ambiguous") throw new Error("a normalised write body was ambiguous");
+  return normalised;
+}
+
+/** Thrown through the walk, caught by `run`. */
+class Ambiguity extends Error {}
+
+type Fault = "removed" | "shape" | "reserved";
+
+const operationKeys = new Set([
+  "upsert_rows",
+  "upsert_columns",
+  "patch_rows",
+  "patch_columns",
+  "deletes",
+  "delete_by_filter",
+  "patch_by_filter",
+  "copy_from_namespace",
+  "branch_from_namespace",
+  "schema",
+  "create_namespace",
+]);
+const removedKeys = new Map([
+  ["upserts", "upsert_rows"],
+  ["patches", "patch_rows"],
+]);
+
+class Walk {
+  readonly #cursor: JsonCursor;
+  readonly #normalised: boolean;
+  readonly #splice = new Splice();
+  readonly #keys: AttributeKeys;
+  readonly #faults = new Map<Fault, string>();
+  readonly #operations = new Set<string>();
+  readonly #value = this.#splice.template((stamp) => stamp);
+  readonly #member = this.#splice.template((stamp) => `,"${stampAttribute}":${stamp}`);
+  readonly #onlyMember = this.#splice.template((stamp) => `"${stampAttribute}":${stamp}`);
+  /** Declares the stamp in a schema that lacks it; wanted only when something is stamped. */
+  #declaration: { at: number; first: boolean } | undefined;
+  #stamped = false;
+
+  constructor(bytes: Buffer, normalised: boolean) {
+    this.#cursor = new JsonCursor(bytes);
+    this.#normalised = normalised;
+    this.#keys = new AttributeKeys(bytes);
+  }
+
+  run(): WriteInspection | "ambiguous" {
+    try {
+      this.#body();
+    } catch (error) {
+      if (error instanceof Ambiguity) return "ambiguous";
+      throw error;
+    }
+    this.#throwFault();
+    this.#declareStamp();
+    const copies =
+      this.#operations.has("copy_from_namespace") || this.#operations.has("branch_from_namespace");
+    return { bytes: this.#cursor.bytes, splice: this.#splice, copies };
+  }
+
+  #body(): void {
+    const cursor = this.#cursor;
+    if (cursor.kind() !== "object") {
+      cursor.skip();
+      cursor.finish();
+      throw new AppError("validation_error", "write body: expected an object");
+    }
+    const seen = new Set<string>();
+    cursor.object((key) => {
+      const name = this.#uniqueName(key, seen);
+      const replacement = removedKeys.get(name);
+      if (replacement !== undefined) {
+        this.#fault("removed", `${name}: this key was removed, use ${replacement}`);
+      }
+      // Clients that spell out absent fields send null: upstream reads that as absent, and so does this.
+      if (isNull(cursor)) cursor.skip();
+      else this.#operation(name);
+    });
+    cursor.finish();
+  }
+
+  #operation(name: string): void {
+    if (operationKeys.has(name)) this.#operations.add(name);
+    switch (name) {
+      case "upsert_rows":
+      case "patch_rows":
+        this.#rows(name);
+        break;
+      case "upsert_columns":
+      case "patch_columns":
+        this.#columns(name);
+        break;
+      case "patch_by_filter":
+        this.#patchByFilter();
+        break;
+      case "deletes":
+        this.#ids("deletes");
+        break;
+      case "schema":
+        this.#schema();
+        break;
+      default:
+        this.#cursor.skip();
+    }
+  }
+
+  #rows(path: string): void {
+    const cursor = this.#cursor;
+    if (cursor.kind() === "array") cursor.array((index) => this.#attributes(() => `${path}[${index}]`));
+    else this.#misshapen(path, "expected an array of row objects");
+  }
+
+  /** A row, or the `patch` of a filter: an object of attributes that gets the stamp. */
+  #attributes(path: () => string): void {
+    const cursor = this.#cursor;
+    if (cursor.kind() !== "object") {
+      this.#misshapen(path(), "expected an object");
+      return;
+    }
+    this.#keys.nextRow();
+    let members = 0;
+    let stamped = false;
+    cursor.object((key) => {
+      members++;
+      const start = cursor.position;
+      switch (this.#classify(key, path)) {
+        case "stamp":
+          cursor.skip();
+          this.#splice.replace(start, cursor.position, this.#value);
+          stamped = true;
+          return;
+        case "id":
+          this.#id(() => `${path()}.id`);
+          return;
+        default:
+          cursor.skip();
+      }
+    });
+    this.#stamped = true;
+    if (stamped) return;
+    const at = cursor.position - 1;
+    this.#splice.replace(at, at, members === 0 ? this.#onlyMember : this.#member);
+  }
+
+  #columns(path: string): void {
+    const cursor = this.#cursor;
+    if (cursor.kind() !== "object") {
+      this.#misshapen(path, "expected an object of arrays");
+      return;
+    }
+    this.#keys.nextRow();
+    let ids: number | undefined;
+    let members = 0;
+    let stampColumn: { start: number; end: number } | undefined;
+    cursor.object((key) => {
+      members++;
+      const start = cursor.position;
+      const name = () => `${path}.${cursor.name(key)}`;
+      const keyClass = this.#classify(key, () => path);
+      if (keyClass === "stamp") {
+        cursor.skip();
+        stampColumn = { start, end: cursor.position };
+      } else if (cursor.kind() !== "array") this.#misshapen(name(), "expected an array");
+      else if (keyClass === "id") ids = this.#ids(name());
+      else cursor.skip();
+    });
+    if (ids === undefined) {
+      this.#fault("shape", `${path}.id: expected an array of ids`);
+      return;
+    }
+    this.#stamped = true;
+    this.#stampColumn(ids, stampColumn, cursor.position - 1, members === 0);
+  }
+
+  #stampColumn(
+    rows: number,
+    present: { start: number; end: number } | undefined,
+    close: number,
+    first: boolean,
+  ): void {
+    const column = (stamp: string) => `[${new Array(rows).fill(stamp).join(",")}]`;
+    if (present !== undefined) {
+      this.#splice.replace(present.start, present.end, this.#splice.template(column));
+      return;
+    }
+    const comma = first ? "" : ",";
+    const member = (stamp: string) => `${comma}"${stampAttribute}":${column(stamp)}`;
+    this.#splice.replace(close, close, this.#splice.template(member));
+  }
+
+  #patchByFilter(): void {
+    const cursor = this.#cursor;
+    const rule = "expected an object of attributes";
+    if (cursor.kind() !== "object") {
+      this.#misshapen("patch_by_filter.patch", rule);
+      return;
+    }
+    const seen = new Set<string>();
+    let patched = false;
+    cursor.object((key) => {
+      if (this.#uniqueName(key, seen) === "patch") {
+        patched = true;
+        this.#attributes(() => "patch_by_filter.patch");
+      } else cursor.skip();
+    });
+    if (!patched) this.#fault("shape", `patch_by_filter.patch: ${rule}`);
+  }
+
+  #schema(): void {
+    const cursor = this.#cursor;
+    if (cursor.kind() !== "object") {
+      cursor.skip();
+      return;
+    }
+    this.#keys.nextRow();
+    let members = 0;
+    let declared = false;
+    cursor.object((key) => {
+      members++;
+      const start = cursor.position;
+      const keyClass = this.#classify(key, () => "schema");
+      cursor.skip();
+      if (keyClass !== "stamp") return;
+      declared = true;
+      this.#splice.replace(
+        start,
+        cursor.position,
+        this.#splice.template(() => `"${stampType}"`),
+      );
+    });
+    if (!declared) this.#declaration = { at: cursor.position - 1, first: members === 0 };
+  }
+
+  #declareStamp(): void {
+    if (!this.#stamped || this.#declaration === undefined) return;
+    const { at, first } = this.#declaration;
+    const member = `${first ? "" : ","}"${stampAttribute}":"${stampType}"`;
+    this.#splice.replace(
+      at,
+      at,
+      this.#splice.template(() => member),
+    );
+  }
+
+  /** Walks ids and returns how many there are; any other value is skipped. */
+  #ids(path: string): number {
+    const cursor = this.#cursor;
+    if (cursor.kind() !== "array") {
+      cursor.skip();
+      return 0;
+    }
+    let count = 0;
+    cursor.array((index) => {
+      this.#id(() => `${path}[${index}]`);
+      count++;
+    });
+    return count;
+  }
+
+  #id(path: () => string): void {
+    const cursor = this.#cursor;
+    const isString = cursor.kind() === "string";
+    const start = cursor.position;
+    const first = cursor.bytes[start + 1];
+    // Almost every id is settled by its first byte, without decoding it.
+    if (!isString || (first !== 0x5f && first !== 0x5c)) cursor.skip();
+    else if (isReservedId(cursor.string()))
+      this.#fault("reserved", `${path()}: ids beginning _hevlayer: are reserved`);
+  }
+
+  /** The class of an attribute's key, its faults recorded. */
+  #classify(key: KeySpan, path: () => string): "plain" | "id" | "stamp" {
+    if (key.escaped && !this.#normalised) throw new Ambiguity();
+    const keyClass = this.#keys.classify(key);
+    switch (keyClass) {
+      case "repeated":
+        throw new Ambiguity();
+      case "reserved":
+        this.#fault(
+          "reserved",
+          `${path()}.${this.#cursor.name(key)}: attribute names beginning _hevlayer_ are reserved`,
+        );
+        return "plain";
+      case "removed":
+        this.#fault("removed", `${path()}.${this.#cursor.name(key)}: blob attributes are not supported`);
+        return "plain";
+      default:
+        return keyClass;
+    }
+  }
+
+  /** The name of a key that must occur once. */
+  #uniqueName(key: KeySpan, seen: Set<string>): string {
+    if (key.escaped && !this.#normalised) throw new Ambiguity();
+    const name = this.#cursor.name(key);
+    if (seen.has(name)) throw new Ambiguity();
+    seen.add(name);
+    return name;
+  }
+
+  #misshapen(path: string, rule: string): void {
+    this.#fault("shape", `${path}: ${rule}`);
+    this.#cursor.skip();
+  }
+
+  /** Keeps the first fault of each kind: the order between kinds is the contract's, not the body's. */
+  #fault(kind: Fault, message: string): void {
+    if (!this.#faults.has(kind)) this.#faults.set(kind, message);
+  }
+
+  #throwFault(): void {
+    const missing =
+      this.#operations.size === 0
+        ? `write body: at least one of ${[...operationKeys].join(", ")} is needed`
+        : undefined;
+    const message =
+      this.#faults.get("removed") ?? missing ?? this.#faults.get("shape") ?? this.#faults.get("reserved");
+    if (message !== undefined) throw new AppError("validation_error", message);
+  }
+}
+
+function isNull(cursor: JsonCursor): boolean {
+  return cursor.kind() === "scalar" && cursor.bytes[cursor.position] === 0x6e;
+}
