@@ -1,0 +1,130 @@
+package hevlayer
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+)
+
+// This file sends a call to Turbopuffer itself when the gateway cannot be reached. An answer of any status is an answer:
+// only silence before the request was carried counts, for reads also a connection that broke before any answer. The two
+// keys never cross.
+
+// downFor is how long a gateway that could not be reached is not asked again by calls that can go elsewhere.
+const downFor = 5 * time.Second
+
+// dispatch sends a call to the gateway, or past it.
+func (c *Client) dispatch(ctx context.Context, out *outgoing) (*answer, error) {
+	if c.config.direct == nil || out.op.fall == fallthroughNo {
+		return c.send(ctx, &c.config.gateway, out, nil)
+	}
+	// Worked out only when it is needed: it takes the body apart.
+	past := sync.OnceValue(func() *outgoing { return out.forTurbopuffer(c.config.gzipRequests) })
+	if c.config.clock.now().UnixNano() < c.common.downUntil.Load() && past() != nil {
+		return c.sendDirect(ctx, past(), "the gateway could not be reached a moment ago")
+	}
+	got, err := c.send(ctx, &c.config.gateway, out, func() bool { return past() != nil })
+	if err == nil || !mayLeave(out.op, err) || past() == nil {
+		return got, err
+	}
+	if isUnreached(err) {
+		c.common.downUntil.Store(c.config.clock.now().Add(downFor).UnixNano())
+	}
+	return c.sendDirect(ctx, past(), err.Error())
+}
+
+func (c *Client) sendDirect(ctx context.Context, out *outgoing, reason string) (*answer, error) {
+	c.config.logger.WarnContext(ctx, "gateway unreachable, calling "+fallbackDirect, "operation", out.op.id, "reason", reason)
+	return c.send(ctx, c.config.direct, out, nil)
+}
+
+func isUnreached(err error) bool {
+	var connection *APIConnectionError
+	return errors.As(err, &connection) && connection.unreached
+}
+
+// mayLeave says whether a failure at the gateway lets the call go elsewhere.
+func mayLeave(op *operation, err error) bool {
+	var connection *APIConnectionError
+	if !errors.As(err, &connection) {
+		return false
+	}
+	return connection.unreached || op.safe == safeRead && connection.unanswered
+}
+
+// forTurbopuffer is the call as Turbopuffer takes it; nil when only the gateway can answer it.
+func (out *outgoing) forTurbopuffer(compress bool) *outgoing {
+	past := *out
+	if out.op.upstream != "" {
+		path, err := buildPath(out.op.upstream, out.args.path)
+		if err != nil {
+			return nil
+		}
+		past.path = path
+	}
+	if out.op.fall != fallthroughSimple {
+		return &past
+	}
+	query, rewritten, ok := plainVectorQuery(out.args.body)
+	if !ok {
+		return nil
+	}
+	if rewritten {
+		body, err := encodeJSON(query)
+		if err != nil || past.setBody(body, compress) != nil {
+			return nil
+		}
+	}
+	return &past
+}
+
+// layerQueryFields are understood by the gateway alone.
+var layerQueryFields = []string{"nearest_to_id", "cursor", "as_of", "between", "queries"}
+
+// plainVectorQuery says whether a query body asks only for the neighbours of a vector, and gives its native form. A body
+// that is native already is left as it is.
+func plainVectorQuery(body any) (query map[string]any, rewritten, ok bool) {
+	text, err := encodeJSON(body)
+	if err != nil || decodeJSON(text, &query) != nil {
+		return nil, false, false
+	}
+	for _, field := range layerQueryFields {
+		if _, used := query[field]; used {
+			return nil, false, false
+		}
+	}
+	vector, given := query["vector"]
+	if !given {
+		return nil, false, ranksByVector(query["rank_by"])
+	}
+	if _, ranked := query["rank_by"]; ranked || !isVector(vector) {
+		return nil, false, false
+	}
+	native := map[string]any{"top_k": 10, "consistency": map[string]any{"level": "eventual"}}
+	maps.Copy(native, query)
+	delete(native, "vector")
+	native["rank_by"] = []any{"vector", "ANN", vector}
+	return native, true, true
+}
+
+func isVector(value any) bool {
+	switch vector := value.(type) {
+	case []float64:
+		return len(vector) > 0
+	case string:
+		return vector != ""
+	default:
+		return false
+	}
+}
+
+func ranksByVector(rank any) bool {
+	parts, _ := rank.([]any)
+	if len(parts) != 3 || (parts[1] != "ANN" && parts[1] != "kNN") {
+		return false
+	}
+	_, named := parts[0].(string)
+	return named && isVector(parts[2])
+}
