@@ -8,7 +8,6 @@ import type { Target } from "./model.js";
 const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   express: async () => (await import("./targets/express/index.js")).express,
   go: async () => (await import("./targets/go/index.js")).go,
-  go: async () => (await import("./targets/go/index.js")).go,
   python: async () => (await import("./targets/python/index.js")).python,
   typescript: async () => (await import("./targets/typescript/index.js")).typescript,
 };
