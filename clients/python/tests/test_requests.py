@@ -1,0 +1,262 @@
+"""What goes over the wire for a call."""
+
+from __future__ import annotations
+
+import array
+import gzip
+import math
+import platform
+from typing import Any
+
+import pytest
+
+from hevlayer import OMIT, ConfigError, Hevlayer, __version__
+from hevlayer.models import Document
+
+from .conftest import API_KEY, Driver
+from .scripted_server import Answer, ScriptedServer
+
+WRITTEN = {"status": "OK", "message": "", "rows_affected": 1, "billing": {}}
+
+
+def test_a_call_carries_the_key_and_one_identifying_header(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"namespaces": []}))
+    driver.call(options, "list_namespaces")
+    headers = server.requests[0].headers
+    assert headers.pop("authorization") == f"Bearer {API_KEY}"
+    runtime = f"{platform.python_implementation()} {platform.python_version()}"
+    assert headers.pop("user-agent") == f"hevlayer-python/{__version__} ({runtime})"
+    assert set(headers) == {"accept", "accept-encoding", "connection", "host"}
+
+
+def test_no_key_means_no_authorization_header(driver: Driver, server: ScriptedServer) -> None:
+    driver.call({"base_url": server.url, "api_key": "  "}, "get_health")
+    assert "authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("doc_id", "encoded"),
+    [
+        ("a/b", "a%2Fb"),
+        ("ü", "%C3%BC"),
+        ("100%", "100%25"),
+        ("a b", "a%20b"),
+        ("?#", "%3F%23"),
+        ("a+b", "a%2Bb"),
+        ("%2e%2e", "%252e%252e"),
+        ("...", "..."),
+        (18446744073709551615, "18446744073709551615"),
+    ],
+)
+def test_path_values_are_encoded_as_one_segment(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, doc_id: Any, encoded: str
+) -> None:
+    server.answer(Answer(json={"id": "x", "attributes": {}}))
+    driver.call(options, "fetch_document", "products", doc_id)
+    assert server.requests[0].target == f"/v2/namespaces/products/documents/{encoded}"
+
+
+@pytest.mark.parametrize("doc_id", ["", ".", "..", None, True, 1.5, "\ud800"])
+def test_path_values_that_would_change_the_route_are_refused_before_any_request(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, doc_id: Any
+) -> None:
+    with pytest.raises(ConfigError, match="fetchDocument: doc_id"):
+        driver.call(options, "fetch_document", "products", doc_id)
+    assert server.requests == []
+
+
+def test_query_values_are_sent_when_set_and_left_out_when_not(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"namespaces": []}))
+    driver.call(options, "list_namespaces", prefix="", page_size=0)
+    driver.call(options, "list_namespaces", prefix="a b&c=ü,+", cursor=OMIT)
+    driver.call(options, "list_namespaces", extra_query={"fresh": False, "since": 0, "tags": []})
+    targets = [request.target for request in server.requests]
+    assert targets == [
+        "/v2/namespaces?prefix=&page_size=0",
+        "/v2/namespaces?prefix=a%20b%26c%3D%C3%BC,%2B",
+        "/v2/namespaces?fresh=false&since=0&tags=",
+    ]
+
+
+def test_lists_in_the_query_are_joined_by_commas(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"id": "x", "attributes": {}}))
+    driver.call(options, "fetch_document", "products", "x", include_attributes=["title", "a&b"])
+    assert server.requests[0].target.endswith("?include_attributes=title,a%26b")
+
+
+def test_none_has_no_place_in_a_query(driver: Driver, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="listNamespaces: prefix"):
+        driver.call(options, "list_namespaces", prefix=None)
+
+
+def test_bodies_keep_null_false_zero_and_empty_values_and_drop_omitted_ones(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json=WRITTEN))
+    row = {"id": "a", "gone": None, "no": False, "zero": 0, "text": "", "list": [], "left_out": OMIT}
+    driver.call(options, "write_namespace", "products", {"patch_rows": [row], "new_key": {"a": [1]}})
+    request = server.requests[0]
+    assert request.headers["content-type"] == "application/json"
+    assert request.json == {
+        "patch_rows": [{"id": "a", "gone": None, "no": False, "zero": 0, "text": "", "list": []}],
+        "new_key": {"a": [1]},
+    }
+
+
+def test_integers_to_two_to_the_64_stay_exact_both_ways(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    ids = [2**53 + 1, 2**64 - 1]
+    server.answer(Answer(json={**WRITTEN, "upserted_ids": ids}))
+    rows = [{"id": id_} for id_ in ids]
+    result = driver.call(options, "write_namespace", "products", {"upsert_rows": rows})
+    assert result.upserted_ids == ids
+    assert server.requests[0].body == (
+        b'{"upsert_rows":[{"id":9007199254740993},{"id":18446744073709551615}]}'
+    )
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        [0.5, 1.0],
+        (0.5, 1.0),
+        array.array("f", [0.5, 1.0]),
+        array.array("d", [0.5, 1.0]),
+        memoryview(array.array("f", [0.5, 1.0])),
+    ],
+)
+def test_vectors_are_accepted_as_sequences_and_as_buffers(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, vector: Any
+) -> None:
+    server.answer(Answer(json={"rows": []}))
+    driver.call(options, "query_namespace", "products", {"vector": vector, "top_k": 1})
+    assert server.requests[0].json == {"vector": [0.5, 1.0], "top_k": 1}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("form", [list, tuple, lambda values: array.array("d", values)])
+def test_numbers_that_json_lacks_are_refused_with_the_row_id(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, bad: float, form: Any
+) -> None:
+    rows = [{"id": "fine", "vector": [1.0]}, {"id": "sku-17", "vector": form([0.1, bad])}]
+    with pytest.raises(ConfigError, match=r"upsert_rows\[1\]\.vector\[1\] of row 'sku-17' is"):
+        driver.call(options, "write_namespace", "products", {"upsert_rows": rows})
+    columns = {"id": ["fine", "sku-18"], "vector": [[1.0], form([bad, 0.1])]}
+    with pytest.raises(ConfigError, match=r"upsert_columns\.vector\[1\]\[0\] of row 'sku-18' is"):
+        driver.call(options, "write_namespace", "products", {"upsert_columns": columns})
+    assert server.requests == []
+
+
+def test_finite_numbers_whose_sum_overflows_are_sent(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"rows": []}))
+    driver.call(options, "query_namespace", "products", {"vector": [1.7e308, 1.7e308]})
+    assert server.requests[0].json == {"vector": [1.7e308, 1.7e308]}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"upsert_rows": [{"id": "a", "blob": b"bytes"}]}, r"upsert_rows\[0\]\.blob of row 'a' is bytes"),
+        ({"upsert_rows": [{"id": "a", 1: "x"}]}, r"upsert_rows\[0\].* has the key 1"),
+        ({"upsert_rows": [{"id": "a", "x": object()}]}, "the body cannot be encoded"),
+    ],
+)
+def test_values_without_a_json_form_are_refused(
+    driver: Driver, options: dict[str, Any], body: Any, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        driver.call(options, "write_namespace", "products", body)
+
+
+def test_a_cycle_in_a_body_is_refused(driver: Driver, options: dict[str, Any]) -> None:
+    body: dict[str, Any] = {}
+    body["patch"] = body
+    with pytest.raises(ConfigError, match="nested more than 200 levels"):
+        driver.call(options, "write_namespace", "products", body)
+
+
+def test_a_model_is_taken_as_a_body_and_inside_one(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json=WRITTEN))
+    document = Document({"id": "a", "attributes": {"title": "x"}})
+    driver.call(options, "write_namespace", "products", {"upsert_rows": [document]})
+    driver.call(options, "write_namespace", "products", document)
+    assert server.requests[0].json == {"upsert_rows": [document.to_dict()]}
+    assert server.requests[1].json == document.to_dict()
+
+
+def test_undescribed_body_fields_and_headers_can_be_added_to_a_call(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"rows": []}))
+    driver.call(
+        {**options, "headers": {"X-One": "client", "X-Two": "client"}},
+        "query_namespace",
+        "products",
+        {"vector": [1.0], "top_k": 1},
+        extra_body={"top_k": 2, "future": True},
+        headers={"x-two": "call"},
+    )
+    request = server.requests[0]
+    assert request.json == {"vector": [1.0], "top_k": 2, "future": True}
+    assert (request.headers["x-one"], request.headers["x-two"]) == ("client", "call")
+
+
+def test_an_optional_body_is_left_out_when_not_given(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    driver.call(options, "evaluate_turbopuffer_recall", "products")
+    driver.call(options, "evaluate_turbopuffer_recall", "products", {"num": 5})
+    assert [request.body for request in server.requests] == [b"", b'{"num":5}']
+    assert "content-type" not in server.requests[0].headers
+
+
+def test_a_base_url_may_have_a_prefix_and_trailing_slashes(driver: Driver, server: ScriptedServer) -> None:
+    driver.call({"base_url": f"{server.url}/layer//"}, "get_health")
+    assert server.requests[0].target == "/layer/health"
+
+
+def test_compressed_answers_are_decoded(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    packed = gzip.compress(b'{"status": "ok"}')
+    server.answer(Answer(raw=packed, headers={"content-encoding": "gzip"}))
+    assert driver.call(options, "get_health").status == "ok"
+
+
+def test_request_reaches_routes_that_the_client_does_not_describe(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json=[1]))
+    result = driver.call(
+        options, "request", "PUT", "/v9/new", query={"a": 1}, body={"b": None}, headers={"x-c": "d"}
+    )
+    request = server.requests[0]
+    assert result == [1]
+    assert (request.method, request.target, request.json) == ("PUT", "/v9/new?a=1", {"b": None})
+    assert request.headers["x-c"] == "d"
+    assert request.headers["authorization"] == f"Bearer {API_KEY}"
+
+
+@pytest.mark.parametrize("path", ["v2/x", "/v2/../x", "/v2/x?y=1", "/v2/{x}"])
+def test_request_refuses_paths_that_would_not_arrive_as_written(
+    driver: Driver, options: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError, match="request: path"):
+        driver.call(options, "request", "GET", path)
+
+
+def test_an_unknown_keyword_is_a_type_error(server: ScriptedServer) -> None:
+    with Hevlayer(base_url=server.url) as client, pytest.raises(TypeError, match="unexpected keyword retrys"):
+        client.get_health(retrys=1)  # type: ignore[call-overload]
+    assert server.requests == []

@@ -1,0 +1,146 @@
+"""The seam to the HTTP library: injected clients and transports, forks, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+from hevlayer import (
+    APIConnectionError,
+    AsyncHevlayer,
+    Hevlayer,
+    HttpRequest,
+    HttpResponse,
+    ResponseError,
+    TransportFailure,
+)
+
+from .scripted_server import Answer, ScriptedServer
+
+OK = Answer(json={"status": "ok"})
+
+
+class CannedTransport:
+    """A transport of one's own, with no network behind it."""
+
+    def __init__(self, *outcomes: HttpResponse | TransportFailure) -> None:
+        self.outcomes = list(outcomes)
+        self.requests: list[HttpRequest] = []
+        self.closed = False
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(request)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, TransportFailure):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_transport_of_ones_own_can_be_used_and_stays_open(instant: list[float]) -> None:
+    transport = CannedTransport(
+        TransportFailure("no route", phase="connect", timed_out=False),
+        HttpResponse(200, {}, b'{"status": "ok"}'),
+    )
+    with Hevlayer(http_client=transport, timeout=7) as client:
+        assert client.get_health().status == "ok"
+    assert not transport.closed
+    request = transport.requests[0]
+    assert (request.method, request.url) == ("GET", "http://localhost:8080/health")
+    assert (request.timeout, request.connect_timeout, request.content) == (7, 5, None)
+    assert len(instant) == 1
+
+
+def test_an_httpx_client_of_ones_own_keeps_its_settings_and_stays_open(server: ScriptedServer) -> None:
+    server.answer(OK)
+    with httpx2.Client(headers={"x-mine": "1"}, follow_redirects=True) as mine:
+        with Hevlayer(base_url=server.url, http_client=mine) as client:
+            assert client.get_health().status == "ok"
+            server.answer(Answer(delay=5))
+            with pytest.raises(APIConnectionError):
+                client.get_health(timeout=0.2, max_retries=0)
+        assert not mine.is_closed
+    assert server.requests[0].headers["x-mine"] == "1"
+
+
+def test_an_async_httpx_client_of_ones_own_works_too(server: ScriptedServer) -> None:
+    server.answer(OK)
+
+    async def use() -> str:
+        async with (
+            httpx2.AsyncClient() as mine,
+            AsyncHevlayer(base_url=server.url, http_client=mine) as client,
+        ):
+            return (await client.get_health()).status
+
+    assert asyncio.run(use()) == "ok"
+
+
+def test_errors_that_are_not_the_transports_pass_unchanged(server: ScriptedServer) -> None:
+    with httpx2.Client() as mine:
+        mine.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            Hevlayer(base_url=server.url, http_client=mine).get_health()
+
+
+def test_threads_share_one_client(options: dict[str, Any], server: ScriptedServer) -> None:
+    server.answer(OK)
+    with Hevlayer(**options) as client, ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: client.get_health().status, range(40)))
+    assert results == ["ok"] * 40
+
+
+def test_a_closed_client_can_be_closed_again_and_opens_anew_when_used(
+    options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(OK)
+    client = Hevlayer(**options)
+    client.close()
+    assert client.get_health().status == "ok"
+    client.close()
+    client.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_opens_connections_of_its_own(server: ScriptedServer) -> None:
+    server.answer(OK)
+    script = (
+        "import os, sys; from hevlayer import Hevlayer\n"
+        "client = Hevlayer(base_url=sys.argv[1])\n"
+        "client.get_health(); parent = client._transport._owned\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    same = (client.get_health(), client._transport._owned is parent)[1]\n"
+        "    os._exit(1 if same else 0)\n"
+        "_, status = os.waitpid(child, 0)\n"
+        "assert client.get_health().status == 'ok'\n"
+        "client.close(); sys.exit(os.waitstatus_to_exitcode(status))\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script, server.url], check=True, timeout=30)
+
+
+def test_an_oversized_answer_is_refused_and_not_asked_for_again(
+    options: dict[str, Any], server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hevlayer._transport.RESPONSE_BYTES_MAX", 100)
+    server.answer(Answer(raw=b" " * 101))
+    with Hevlayer(**options) as client, pytest.raises(ResponseError, match="larger than 100 bytes"):
+        client.get_health()
+    assert len(server.requests) == 1
+
+
+def test_the_http_library_is_imported_with_the_first_client_only() -> None:
+    script = (
+        "import sys, hevlayer; assert 'httpx2' not in sys.modules\n"
+        "hevlayer.Hevlayer(); assert 'httpx2' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
