@@ -1791,7 +1791,7 @@ export interface operations {
          */
         namespace: components["parameters"]["namespace"];
         /**
-         * @description The document's id in string form. Percent-encode it; ids may hold `/`, `?`, `#` and spaces.
+         * @description The document's id in string form, percent-encoded in the path: ids may hold `/`, `?`, `#` and spaces.
          * @example sku-17
          */
         doc_id: string;

@@ -1,0 +1,89 @@
+/**
+ * The seam between the generated operations and the runtime: what an operation is, what a caller may set per call, what
+ * comes back. Generated code knows this module and no other of ours but the filter types.
+ */
+import type { Pages } from "./pages.js";
+import type { LayerResponse } from "./perf.js";
+
+/** What the runtime must know of an operation; one constant of the generated table. */
+export interface OperationInfo {
+  /** operationId. */
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Path template with `{wire_name}` parameters. */
+  readonly path: string;
+  /** Retry class: `read` and `idempotent` may be repeated, `once` only when it surely was not processed. */
+  readonly safe: "read" | "idempotent" | "once";
+  /** Whether Turbopuffer may be asked directly when the gateway cannot be reached; `simple`: only for a vector query. */
+  readonly fallthrough: "yes" | "no" | "simple";
+  /** Path there, when it differs. */
+  readonly upstreamPath?: string;
+  /** Option name to query parameter. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** Option name to request header. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the body of a success is. */
+  readonly result: "object" | "array" | "value" | "text" | "none";
+  /** Response headers that become fields of the result; null when the header is absent. */
+  readonly meta?: readonly MetaField[];
+  readonly page?: PageInfo;
+}
+
+export interface MetaField {
+  /** Lower-case name. */
+  readonly header: string;
+  readonly field: string;
+  readonly type: "integer" | "number" | "boolean" | "string";
+}
+
+/** How a listing continues. */
+export interface PageInfo {
+  /** Option that takes the cursor. */
+  readonly cursor: string;
+  /** Field that holds the items; absent when the body is the array itself. */
+  readonly items?: string;
+  /** Where the next cursor stands: a field of the body, or a field of the last item. */
+  readonly next: { readonly field: string } | { readonly lastItem: string };
+}
+
+/** What every call takes. `P` is the type of `withPerf`, which decides what the call returns. */
+export interface CallOptions<P extends boolean = boolean> {
+  /** Ends the call within 50 ms: connecting, reading, waiting between tries, paging. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds an attempt may take, body included. Default the client's. */
+  timeout?: number | undefined;
+  /** Milliseconds the call may take, all attempts and pauses included. Default the client's. */
+  totalTimeout?: number | undefined;
+  /** Tries after the first. Default the client's. */
+  maxRetries?: number | undefined;
+  /** Request headers beside the client's own; null removes one. */
+  headers?: Readonly<Record<string, string | null>> | undefined;
+  /** Query parameters that the operation does not declare. */
+  extraQuery?: Readonly<Record<string, QueryValue | undefined>> | undefined;
+  /** Return `{ data, perf }` instead of the data alone. Default false. */
+  withPerf?: P | undefined;
+}
+
+export type QueryValue = string | number | bigint | boolean | readonly (string | number | bigint | boolean)[];
+
+/** The data, or the data with its performance, as `withPerf` says. */
+export type Result<T, P extends boolean> = P extends true ? LayerResponse<T> : T;
+
+/** Path arguments by wire name. */
+export type PathArguments = Readonly<Record<string, string | number | bigint>>;
+
+/** What generated operations call. */
+export interface Caller {
+  call<T, P extends boolean>(
+    operation: OperationInfo,
+    path: PathArguments,
+    body: unknown,
+    options: CallOptions<P> | undefined,
+  ): Promise<Result<T, P>>;
+
+  pages<Page, Item>(
+    operation: OperationInfo,
+    path: PathArguments,
+    options: CallOptions<false> | undefined,
+  ): Pages<Page, Item>;
+}

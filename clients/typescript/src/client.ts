@@ -1,0 +1,94 @@
+/**
+ * The client: one object, one method for each operation (generated), and the few things that are not operations.
+ */
+import type { CallOptions, OperationInfo, Result } from "./call.js";
+import { type HevlayerOptions, processEnvironment, resolveConfig } from "./config.js";
+import { ConfigError } from "./errors.js";
+import { Operations } from "./generated/operations.js";
+import { Runtime } from "./runtime.js";
+
+/** Options of a raw request beside those of every call. */
+export interface RequestOptions<P extends boolean = boolean> extends CallOptions<P> {
+  /** Sent as JSON. Default no body. */
+  body?: unknown;
+  /** Retry class. Default `read` for GET, `idempotent` for PUT and DELETE, `once` otherwise. */
+  safe?: OperationInfo["safe"] | undefined;
+}
+
+/**
+ * A client for a Layer gateway. It holds no connections of its own, needs no closing and may be shared freely.
+ *
+ * ```ts
+ * const client = new Hevlayer({ baseUrl: "http://localhost:8080", apiKey: process.env.LAYER_GATEWAY_API_KEY });
+ * const { rows } = await client.queryNamespace("products", { vector: [0.1, 0.2], top_k: 5 });
+ * ```
+ */
+export class Hevlayer extends Operations {
+  readonly #options: HevlayerOptions;
+  readonly #runtime: Runtime;
+
+  /** @throws ConfigError naming the option or environment variable that is wrong */
+  constructor(options: HevlayerOptions = {}) {
+    const runtime = new Runtime(resolveConfig(checkOptions(options), processEnvironment()));
+    super(runtime);
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  /** A client with some options changed; the others, and the `fetch` with its connections, are shared. */
+  withOptions(options: HevlayerOptions): Hevlayer {
+    return new Hevlayer({ ...this.#options, ...options });
+  }
+
+  /**
+   * Calls a route that this client does not describe, with the same key, retries, errors and metadata.
+   *
+   * @param path absolute on the gateway and percent-encoded already, for example `/v2/namespaces/a%2Fb/documents`
+   * @returns the decoded JSON; undefined for an empty answer
+   */
+  async request<T = unknown, P extends boolean = false>(
+    method: OperationInfo["method"],
+    path: string,
+    options: RequestOptions<P> = {},
+  ): Promise<Result<T, P>> {
+    if (!path.startsWith("/")) throw new ConfigError("request: path must begin with /");
+    const { body, safe, ...rest } = options;
+    const operation: OperationInfo = {
+      id: "request",
+      method,
+      path,
+      safe:
+        safe ?? (method === "GET" ? "read" : method === "PUT" || method === "DELETE" ? "idempotent" : "once"),
+      fallthrough: "no",
+      result: "value",
+    };
+    return this.#runtime.call<T, P>(operation, {}, body, rest as CallOptions<P>);
+  }
+}
+
+/** Every option name; the type makes a missing one an error here. */
+const OPTION_NAMES: Readonly<Record<keyof HevlayerOptions, true>> = {
+  baseUrl: true,
+  apiKey: true,
+  turbopufferApiKey: true,
+  turbopufferBaseUrl: true,
+  fallbackToTurbopuffer: true,
+  timeout: true,
+  totalTimeout: true,
+  maxRetries: true,
+  maxResponseBytes: true,
+  fetch: true,
+  headers: true,
+  logger: true,
+  logLevel: true,
+};
+
+function checkOptions(options: HevlayerOptions): HevlayerOptions {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `unknown option ${unknown}; known options are ${Object.keys(OPTION_NAMES).join(", ")}`,
+    );
+  }
+  return options;
+}

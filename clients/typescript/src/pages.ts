@@ -1,0 +1,59 @@
+/**
+ * Walks a listing page by page. Only a missing or empty cursor ends it: an empty page with a cursor goes on. A cursor
+ * seen before is an error, since following it would never end.
+ */
+import type { PageInfo } from "./call.js";
+import { isRecord, PageError } from "./errors.js";
+
+/** The items of a listing across its pages; `pages()` gives the pages themselves. Each loop starts from the beginning. */
+export class Pages<Page, Item> implements AsyncIterable<Item> {
+  readonly #fetch: (cursor: string | undefined) => Promise<Page>;
+  readonly #info: PageInfo;
+  readonly #operationId: string;
+
+  /** @param fetch reads one page; undefined asks for the first */
+  constructor(operationId: string, info: PageInfo, fetch: (cursor: string | undefined) => Promise<Page>) {
+    this.#operationId = operationId;
+    this.#info = info;
+    this.#fetch = fetch;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
+    for await (const page of this.pages()) yield* this.#items(page);
+  }
+
+  /** The pages, one request each. */
+  async *pages(): AsyncGenerator<Page, void, undefined> {
+    const seen = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const page = await this.#fetch(cursor);
+      yield page;
+      cursor = this.#nextCursor(page);
+      if (cursor !== undefined && seen.has(cursor)) {
+        throw new PageError(
+          `${this.#operationId}: the cursor ${JSON.stringify(cursor)} came twice; the listing would never end`,
+          {
+            operationId: this.#operationId,
+          },
+        );
+      }
+      if (cursor !== undefined) seen.add(cursor);
+    } while (cursor !== undefined);
+  }
+
+  #items(page: Page): Item[] {
+    const items = this.#info.items === undefined ? page : isRecord(page) ? page[this.#info.items] : undefined;
+    if (Array.isArray(items)) return items as Item[];
+    throw new PageError(`${this.#operationId}: the page has no list in ${this.#info.items ?? "its body"}`, {
+      operationId: this.#operationId,
+    });
+  }
+
+  #nextCursor(page: Page): string | undefined {
+    const { next } = this.#info;
+    const holder = "field" in next ? page : this.#items(page).at(-1);
+    const value = isRecord(holder) ? holder["field" in next ? next.field : next.lastItem] : undefined;
+    return value === undefined || value === null || value === "" ? undefined : String(value);
+  }
+}

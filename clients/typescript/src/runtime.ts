@@ -1,0 +1,258 @@
+/**
+ * Makes a call: attempts, pauses, falling through, decoding, errors. One instance serves any number of calls at once.
+ */
+import type { Caller, CallOptions, MetaField, OperationInfo, PathArguments, Result } from "./call.js";
+import { type Config, checkRetries, checkTimeout } from "./config.js";
+import { type LinkedSignal, linkSignal } from "./deadline.js";
+import {
+  APIConnectionError,
+  APITimeoutError,
+  apiError,
+  CancelledError,
+  type ErrorContext,
+  type HevlayerError,
+  isRecord,
+  ResponseError,
+} from "./errors.js";
+import { directRequest, GATEWAY_DOWN_MS, isUnreachable } from "./fallthrough.js";
+import { decodeJson } from "./json.js";
+import { Pages } from "./pages.js";
+import { buildPerf, type Exchange, type LayerResponse } from "./perf.js";
+import { withoutSecrets } from "./redact.js";
+import { buildRequest } from "./request.js";
+import { retryDelay, sleep } from "./retry.js";
+import { Transport, type WireRequest } from "./transport.js";
+
+/** One call on its way. */
+interface Call {
+  readonly operation: OperationInfo;
+  readonly options: CallOptions;
+  /** Aborts with the caller's signal and the call's total limit. */
+  readonly signal: AbortSignal;
+  readonly timeout: number;
+  readonly maxRetries: number;
+  readonly startedAt: number;
+  /** The request to Turbopuffer itself, when this call may fall through. */
+  readonly direct: WireRequest | undefined;
+}
+
+/** A finished attempt: an answer that is a success, or why not. */
+type Outcome = { exchange: Exchange } | { error: HevlayerError; failure: unknown };
+
+export class Runtime implements Caller {
+  readonly #config: Config;
+  readonly #transport: Transport;
+  #gatewayDownUntil = 0;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#transport = new Transport(config.fetch, config.maxResponseBytes);
+  }
+
+  async call<T, P extends boolean>(
+    operation: OperationInfo,
+    path: PathArguments,
+    body: unknown,
+    options: CallOptions<P> = {},
+  ): Promise<Result<T, P>> {
+    const config = this.#config;
+    const request = buildRequest(config, operation, path, body, options);
+    const timeout = checkTimeout("timeout", options.timeout ?? config.timeout);
+    const maxRetries = checkRetries(options.maxRetries ?? config.maxRetries);
+    const totalTimeout = options.totalTimeout ?? config.totalTimeout;
+    if (totalTimeout !== undefined) checkTimeout("totalTimeout", totalTimeout);
+    const deadline = linkSignal(options.signal, totalTimeout);
+    try {
+      const direct = directRequest(config, operation, request, body);
+      const startedAt = performance.now();
+      const response = await this.#attempts(
+        { operation, options, signal: deadline.signal, timeout, maxRetries, startedAt, direct },
+        request,
+      );
+      return (options.withPerf ? response : response.data) as Result<T, P>;
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  pages<Page, Item>(
+    operation: OperationInfo,
+    path: PathArguments,
+    options: CallOptions<false> = {},
+  ): Pages<Page, Item> {
+    const info = operation.page;
+    if (!info) throw new Error(`${operation.id} has no pages`);
+    const given = (options as Readonly<Record<string, unknown>>)[info.cursor];
+    return new Pages(operation.id, info, (cursor = given as string | undefined) =>
+      this.call<Page, false>(operation, path, undefined, {
+        ...options,
+        [info.cursor]: cursor,
+      } as CallOptions<false>),
+    );
+  }
+
+  async #attempts(call: Call, gatewayRequest: WireRequest): Promise<LayerResponse<unknown>> {
+    let request = gatewayRequest;
+    let attempts = 0;
+    if (call.direct && performance.now() < this.#gatewayDownUntil)
+      request = this.#fallThrough(call.operation, call.direct);
+    for (let retries = 0; ; ) {
+      attempts++;
+      const outcome = await this.#attempt(call, request, attempts);
+      if ("exchange" in outcome) return this.#finish(call, request, outcome.exchange, attempts);
+      const { error, failure } = outcome;
+      if (call.direct && request !== call.direct && isUnreachable(failure, call.operation.safe)) {
+        this.#gatewayDownUntil = performance.now() + GATEWAY_DOWN_MS;
+        request = this.#fallThrough(call.operation, call.direct);
+        continue;
+      }
+      const delay =
+        retries < call.maxRetries
+          ? retryDelay(error, call.operation.safe, retries, Math.random())
+          : undefined;
+      if (delay === undefined) throw error;
+      retries++;
+      this.#config.logger.info("retrying", {
+        operation: call.operation.id,
+        attempt: attempts,
+        delay_ms: delay,
+        error: error.kind,
+      });
+      await this.#pause(call, delay, attempts);
+    }
+  }
+
+  #fallThrough(operation: OperationInfo, direct: WireRequest): WireRequest {
+    this.#config.logger.warn(
+      `${operation.id}: the gateway cannot be reached, asking turbopuffer (turbopuffer_direct)`,
+    );
+    return direct;
+  }
+
+  async #attempt(call: Call, request: WireRequest, attempts: number): Promise<Outcome> {
+    const context = contextOf(call.operation, attempts);
+    const attempt = linkSignal(call.signal, call.timeout);
+    try {
+      const exchange = await this.#transport.send(request, attempt.signal);
+      if (exchange.status >= 200 && exchange.status < 300) return { exchange };
+      const { status, headers } = exchange;
+      const error = apiError({ status, headers, text: this.#redact(decodeText(exchange.bytes)) }, context);
+      return { error, failure: error };
+    } catch (failure) {
+      return { error: this.#describe(failure, call, attempt, context), failure };
+    } finally {
+      attempt.dispose();
+    }
+  }
+
+  /** Names what ended an attempt: the caller, one of the two limits, or the connection. */
+  #describe(failure: unknown, call: Call, attempt: LinkedSignal, context: ErrorContext): HevlayerError {
+    const ended = this.#endOfCall(call, context);
+    if (ended) return ended;
+    const name = call.operation.id;
+    if (attempt.signal.aborted) {
+      return new APITimeoutError(`${name}: no complete answer within ${call.timeout} ms`, context);
+    }
+    if (failure instanceof ResponseError) return new ResponseError(`${name}: ${failure.message}`, context);
+    const cause = withoutSecrets(failure instanceof Error ? failure.cause : failure, this.#secrets());
+    return new APIConnectionError(`${name}: no complete answer: ${rootMessage(cause)}`, {
+      ...context,
+      cause,
+    });
+  }
+
+  /** The error for a call that its caller or its total limit has ended, if either has. */
+  #endOfCall(call: Call, context: ErrorContext): HevlayerError | undefined {
+    const name = call.operation.id;
+    const cancelled = call.options.signal;
+    if (cancelled?.aborted) {
+      return new CancelledError(`${name}: cancelled by its signal`, { ...context, cause: cancelled.reason });
+    }
+    if (!call.signal.aborted) return undefined;
+    return new APITimeoutError(`${name}: not done within its total limit`, context);
+  }
+
+  async #pause(call: Call, ms: number, attempts: number): Promise<void> {
+    try {
+      await sleep(ms, call.signal);
+    } catch (reason) {
+      throw this.#endOfCall(call, contextOf(call.operation, attempts)) ?? reason;
+    }
+  }
+
+  #finish(call: Call, request: WireRequest, exchange: Exchange, attempts: number): LayerResponse<unknown> {
+    const data = decodeResult(call.operation, exchange, contextOf(call.operation, attempts));
+    const perf = buildPerf(exchange, performance.now(), {
+      startedAt: call.startedAt,
+      attempts,
+      bytesSent: request.body?.byteLength ?? 0,
+      fallback: request === call.direct ? "turbopuffer_direct" : null,
+    });
+    this.#config.logger.debug("call", {
+      operation: call.operation.id,
+      status: perf.status,
+      latency_ms: perf.latencyMs,
+    });
+    return { data, perf };
+  }
+
+  #secrets(): string[] {
+    return [this.#config.apiKey, this.#config.turbopufferApiKey].filter((key) => key !== undefined);
+  }
+
+  #redact(text: string): string {
+    return this.#secrets().reduce((result, secret) => result.replaceAll(secret, "[redacted]"), text);
+  }
+}
+
+function contextOf(operation: OperationInfo, attempts: number): ErrorContext {
+  return { operationId: operation.id, method: operation.method, route: operation.path, attempts };
+}
+
+/** The message of the innermost cause, which is the one that names host and code. */
+function rootMessage(error: unknown): string {
+  let current = error;
+  for (let depth = 0; depth < 8 && current instanceof Error && current.cause instanceof Error; depth++)
+    current = current.cause;
+  if (!(current instanceof Error)) return String(current);
+  const code = (current as { code?: unknown }).code;
+  return current.message !== "" ? current.message : typeof code === "string" ? code : current.name;
+}
+
+function decodeText(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+function decodeResult(operation: OperationInfo, exchange: Exchange, context: ErrorContext): unknown {
+  if (operation.result === "none") return undefined;
+  const text = decodeText(exchange.bytes);
+  if (operation.result === "text") return text;
+  const response = { status: exchange.status, headers: exchange.headers, text: text.slice(0, 64 * 1024) };
+  const refuse = (rule: string, cause?: unknown): never => {
+    throw new ResponseError(`${operation.id}: the answer ${rule}`, {
+      ...context,
+      response,
+      body: response.text,
+      cause,
+    });
+  };
+  if (text.trim() === "") return operation.result === "value" ? undefined : refuse("is empty");
+  let data: unknown;
+  try {
+    data = decodeJson(text);
+  } catch (cause) {
+    return refuse("is not valid JSON", cause);
+  }
+  if (operation.result === "object" && !isRecord(data)) return refuse("is not a JSON object");
+  if (operation.result === "array" && !Array.isArray(data)) return refuse("is not a JSON array");
+  if (operation.meta && isRecord(data)) liftMeta(data, operation.meta, exchange.headers);
+  return data;
+}
+
+function liftMeta(data: Record<string, unknown>, meta: readonly MetaField[], headers: Headers): void {
+  for (const { header, field, type } of meta) {
+    const value = headers.get(header);
+    data[field] =
+      value === null || type === "string" ? value : type === "boolean" ? value === "true" : Number(value);
+  }
+}
