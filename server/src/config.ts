@@ -22,6 +22,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly listCacheTtlMs: number;
   readonly drainMarkerPath: string;
+  /** Check answers against the spec: for tests. */
+  readonly validateResponses: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -103,6 +105,7 @@ function assemble(values: Values, embedded: boolean, usesLocalKey: boolean): Con
     corsOrigins: values.corsOrigins,
     listCacheTtlMs: values.listCacheTtlMs,
     drainMarkerPath: values.drainMarkerPath,
+    validateResponses: values.validateResponses,
     logLevel: values.logLevel,
   };
 }

@@ -2,7 +2,7 @@
 
 import { constants } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
-import { StartError } from "./start-error.js";
+import { StartError } from "./errors.js";
 
 /** @throws StartError naming the directory and what is wrong with it */
 export async function prepareDataDir(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The one error type of the gateway. A code comes from the closed catalogue of `openapi.yaml` and fixes the status; the
+ * The error types of the gateway: `AppError` while it serves, `StartError` before it does. A code comes from the closed catalogue of `openapi.yaml` and fixes the status; the
  * message is for people and goes to the caller, the cause is for the log and never does.
  */
 
@@ -43,4 +43,9 @@ export class AppError extends Error {
     this.status = errorCatalogue[code].status;
     this.details = options.details ?? {};
   }
+}
+
+/** The gateway cannot start, for a reason that its operator can do something about. One line, shown without a stack. */
+export class StartError extends Error {
+  override readonly name = "StartError";
 }

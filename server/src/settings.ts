@@ -121,6 +121,18 @@ export const settings = {
     pattern: /^[^\0]+$/,
     rule: "must be a path",
   }),
+  validateResponses: {
+    name: "LAYER_VALIDATE_RESPONSES",
+    fallback: false,
+    defaultText: "false",
+    unit: "boolean",
+    meaning: "check every answer against openapi.yaml and turn one that breaks it into a 500; for tests",
+    secret: false,
+    parse: (value: string): Parsed<boolean> =>
+      value === "true" || value === "false"
+        ? { ok: true, value: value === "true" }
+        : { ok: false, rule: "must be true or false" },
+  },
   logLevel: {
     name: "LAYER_LOG_LEVEL",
     fallback: "info" as LogLevel,

@@ -6,7 +6,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
-import { StartError } from "../start-error.js";
+import { StartError } from "../errors.js";
 import type { DrainState } from "./drain.js";
 import { createExpressServer } from "./express-server.js";
 

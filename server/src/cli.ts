@@ -1,0 +1,149 @@
+/**
+ * The command line: which command, what it prints for people, and its exit code. Logs go to standard error; standard
+ * output has only what is printed here.
+ */
+
+import { parseArgs } from "node:util";
+import { compose, startEngine } from "./compose.js";
+import { type Config, ConfigError, parseConfig } from "./config.js";
+import { StartError } from "./errors.js";
+import { listen } from "./http/server.js";
+import { createLog } from "./log.js";
+import { LOCAL_KEY, limits, settings } from "./settings.js";
+import { readVersion } from "./version.js";
+
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+  /** Resolves when the process has been told to stop. */
+  readonly stopped: Promise<unknown>;
+}
+
+/** Runs a command to its end and gives the exit code: 0 done, 1 could not start, 2 wrong command line. */
+export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { print, complain, environment } = surroundings;
+  const command = readCommand(args);
+  if (typeof command === "object") {
+    complain(`hevlayer-gateway: ${command.problem}; see hevlayer-gateway --help`);
+    return 2;
+  }
+  try {
+    switch (command) {
+      case "help":
+        print(helpText());
+        return 0;
+      case "version":
+        print(readVersion());
+        return 0;
+      case "engine":
+        await runEngine(parseConfig(environment), surroundings);
+        return 0;
+      case "serve":
+        await serve(parseConfig(environment), surroundings);
+        return 0;
+    }
+  } catch (error) {
+    // Anything else is a defect, and its stack trace is wanted.
+    if (!(error instanceof ConfigError || error instanceof StartError)) throw error;
+    complain(error.message);
+    return 1;
+  }
+}
+
+async function serve(config: Config, { print, stopped }: Surroundings): Promise<void> {
+  const log = createLog(config.logLevel);
+  const gateway = await compose(config, { log });
+  try {
+    const server = await listen(gateway.app, gateway.drain, {
+      ...limits,
+      host: config.host,
+      port: config.port,
+    });
+    print(banner(config, server.url, gateway.storeLocation, gateway.engineUrl));
+    await stopped;
+    log.info({ timeout_ms: limits.drainTimeoutMs }, "draining");
+    const cutOff = await server.close(limits.drainTimeoutMs);
+    if (cutOff > 0) log.warn({ requests: cutOff }, "requests were cut off");
+    log.info("stopped");
+  } finally {
+    await gateway.close();
+  }
+}
+
+async function runEngine({ upstream, logLevel }: Config, { print, stopped }: Surroundings): Promise<void> {
+  if (upstream.kind === "remote") {
+    throw new StartError("TPUF_URL or TURBOPUFFER_REGION is set, so there is no engine to run; unset it");
+  }
+  const engine = await startEngine(upstream, createLog(logLevel));
+  try {
+    print(
+      `Layer's engine ${readVersion()} speaks Turbopuffer's wire on ${engine.url()}\n  data  ${upstream.dataDir}`,
+    );
+    await stopped;
+  } finally {
+    await engine.close();
+  }
+}
+
+function banner(config: Config, url: string, storeLocation: string, engineUrl: string | undefined): string {
+  const rows = [
+    ["page", url],
+    ["key", config.usesLocalKey ? LOCAL_KEY : "the value of TURBOPUFFER_API_KEY"],
+    ["data", storeLocation],
+    ...(engineUrl === undefined ? [] : [["engine", `${engineUrl}  (Turbopuffer's own wire, same key)`]]),
+    ["try", "npm run demo"],
+  ];
+  const lines = rows.map(([name = "", value = ""]) => `  ${name.padEnd(8)}${value}`);
+  return [`Layer ${readVersion()} is serving`, "", ...lines, ""].join("\n");
+}
+
+type Command = "serve" | "engine" | "help" | "version" | { readonly problem: string };
+
+function readCommand(args: readonly string[]): Command {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "v" } },
+    });
+    if (values.help) return "help";
+    if (values.version) return "version";
+    const [name = "serve", extra] = positionals;
+    if (name !== "serve" && name !== "engine") return { problem: `unknown command '${name}'` };
+    return extra === undefined ? name : { problem: `unexpected argument '${extra}'` };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { problem: message.split(".", 1)[0]?.replace(/^Unknown/, "unknown") ?? message };
+  }
+}
+
+function helpText(): string {
+  const variables = Object.values(settings).flatMap(({ name, defaultText, unit, meaning }) => [
+    `  ${name}`,
+    `      ${meaning} (${unit}; default ${defaultText})`,
+  ]);
+  return `Usage: hevlayer-gateway [serve | engine] [--help] [--version]
+
+A gateway in front of Turbopuffer, with an embedded engine for development, tests and small data.
+
+Commands
+  serve     run the gateway (the default), with the engine unless a remote upstream is set
+  engine    run the embedded engine alone
+
+Options
+  -h, --help       print this text
+  -v, --version    print the version
+
+Environment
+${variables.join("\n")}
+
+Signals
+  SIGTERM, SIGINT   answer 503 to new requests, finish those in flight within ${limits.drainTimeoutMs} ms, stop; a second
+                    one stops at once
+
+Exit codes
+  0  stopped by a signal, or printed what was asked for
+  1  could not start: a variable, the address or the data directory is wrong; one line for each says what to do
+  2  the command line is wrong`;
+}

@@ -1,0 +1,169 @@
+/**
+ * The composition root: the one place that knows every part and decides which adapter stands behind each port. Everything
+ * else gets what it needs as parameters.
+ */
+
+import { randomUUID } from "node:crypto";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Express } from "express";
+import { createEmbeddedUpstream } from "./adapters/upstream/embedded.js";
+import {
+  type EngineEvent,
+  type EngineProcess,
+  startEngineProcess,
+} from "./adapters/upstream/engine-process.js";
+import { createTurbopuffer } from "./adapters/upstream/turbopuffer.js";
+import { type Clock, systemClock } from "./clock.js";
+import type { Config, UpstreamConfig } from "./config.js";
+import { prepareDataDir } from "./data-dir.js";
+import { createDomain } from "./domain/create-domain.js";
+import { createHealth } from "./domain/health.js";
+import { StartError } from "./errors.js";
+import { createDocumentsHandlers } from "./handlers/documents.js";
+import { createHealthHandlers } from "./handlers/health.js";
+import { createNamespacesHandlers } from "./handlers/namespaces.js";
+import { createQueryHandlers } from "./handlers/query.js";
+import { createWarmHandlers } from "./handlers/warm.js";
+import { createApp } from "./http/app.js";
+import { createStoreKeyAuthenticator } from "./http/auth.js";
+import { createBodyBudget } from "./http/body-budget.js";
+import { createDrainState, type DrainState } from "./http/drain.js";
+import { createPage } from "./http/page.js";
+import { readSpec } from "./http/spec-document.js";
+import type { Log } from "./log.js";
+import type { Upstream } from "./ports/upstream.js";
+import { LOCAL_KEY, limits } from "./settings.js";
+import { readVersion } from "./version.js";
+
+export interface Gateway {
+  readonly app: Express;
+  readonly drain: DrainState;
+  /** Where rows live, in words for people: a directory or a URL. */
+  readonly storeLocation: string;
+  /** The embedded engine's own endpoint, where there is one. */
+  readonly engineUrl: string | undefined;
+  /** Ends connections, loops and the engine's process; call after the server has closed. */
+  close(): Promise<void>;
+}
+
+export interface ComposeDependencies {
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** @throws StartError naming what keeps the gateway from starting */
+export async function compose(
+  config: Config,
+  { log, clock = systemClock }: ComposeDependencies,
+): Promise<Gateway> {
+  const [spec, page] = await Promise.all([
+    readSpec(),
+    createPage({ localKey: config.usesLocalKey ? LOCAL_KEY : undefined }),
+  ]);
+  const store = await openStore(config, log);
+  const { upstream } = store;
+  const drain = createDrainState(config.drainMarkerPath);
+  await drain.poll();
+  drain.start(limits.drainMarkerPollMs);
+  const domain = createDomain({ upstream, clock }, { listingCacheTtlMs: config.listCacheTtlMs });
+  const health = createHealth({
+    upstream,
+    isDraining: () => drain.draining,
+    version: readVersion(),
+    store: { adapter: store.adapter, location: store.location },
+    isLocationPublic: config.usesLocalKey,
+    readinessTimeoutMs: limits.readinessTimeoutMs,
+    now: clock.now,
+  });
+  const app = createApp(
+    {
+      handlers: {
+        documents: createDocumentsHandlers(domain.documents),
+        namespaces: createNamespacesHandlers(domain.writes, domain.namespaces),
+        query: createQueryHandlers(domain.queries),
+        warm: createWarmHandlers(domain.warming),
+        health: createHealthHandlers(health),
+      },
+      spec,
+      page,
+      clock,
+      log,
+      newId: randomUUID,
+      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey),
+      bodies: { maxBytes: limits.bodyMaxBytes, budget: createBodyBudget(config.bodyBudgetBytes) },
+      drain,
+    },
+    { corsOrigins: config.corsOrigins, validateResponses: config.validateResponses },
+  );
+  return {
+    app,
+    drain,
+    storeLocation: store.location,
+    engineUrl: store.engineUrl,
+    async close() {
+      drain.stop();
+      await upstream.close();
+    },
+  };
+}
+
+/** The engine alone, without a gateway. @throws StartError */
+export async function startEngine(
+  config: UpstreamConfig & { readonly kind: "embedded" },
+  log: Log,
+): Promise<EngineProcess> {
+  return explained(startEngineProcess(await engineOptions(config, log)));
+}
+
+interface OpenStore {
+  readonly upstream: Upstream;
+  readonly adapter: "engine" | "turbopuffer";
+  readonly location: string;
+  readonly engineUrl: string | undefined;
+}
+
+async function openStore({ upstream: config, upstreamTimeoutMs }: Config, log: Log): Promise<OpenStore> {
+  if (config.kind === "remote") {
+    const upstream = createTurbopuffer({
+      url: config.url,
+      apiKey: config.storeKey,
+      timeoutMs: upstreamTimeoutMs,
+    });
+    return { upstream, adapter: "turbopuffer", location: config.url, engineUrl: undefined };
+  }
+  const options = await engineOptions(config, log);
+  const upstream = await explained(
+    createEmbeddedUpstream({ ...options, transport: { timeoutMs: upstreamTimeoutMs } }),
+  );
+  return { upstream, adapter: "engine", location: options.dataDir, engineUrl: upstream.url() };
+}
+
+async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded" }, log: Log) {
+  const dataDir = path.join(config.dataDir, "engine");
+  await prepareDataDir(dataDir);
+  // The sources run through a loader during development; the entry is whatever this file itself is.
+  const extension = path.extname(fileURLToPath(import.meta.url));
+  return {
+    entry: fileURLToPath(new URL(`./engine/main${extension}`, import.meta.url)),
+    dataDir,
+    port: config.port,
+    apiKey: config.storeKey,
+    onEvent: (event: EngineEvent) => logEngineEvent(log, event),
+  };
+}
+
+function logEngineEvent(log: Log, { type, ...fields }: EngineEvent): void {
+  if (type === "listening") log.debug(fields, "engine listens");
+  else if (type === "exited") log.warn(fields, "engine left and is started again");
+  else log.error(fields, "engine could not be started again");
+}
+
+/** What the engine says about a bad start is already one line for its operator. */
+async function explained<T>(start: Promise<T>): Promise<T> {
+  try {
+    return await start;
+  } catch (cause) {
+    throw new StartError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
