@@ -4,21 +4,17 @@
  */
 
 import { AppError } from "../errors.js";
-import type { components } from "../generated/types.js";
+import type { Health, NotReady, StoreHealth } from "../generated/types.js";
 import type { Upstream } from "../ports/upstream.js";
 import type { Principal } from "../principal.js";
 
-export type HealthReport = components["schemas"]["Health"];
-export type NotReadyReport = components["schemas"]["NotReady"];
-type StoreHealth = components["schemas"]["StoreHealth"];
-
 export type Readiness =
-  | { readonly ready: true; readonly report: HealthReport }
-  | { readonly ready: false; readonly report: NotReadyReport };
+  | { readonly ready: true; readonly report: Health }
+  | { readonly ready: false; readonly report: NotReady };
 
 export interface HealthReports {
   /** Never fails: the process runs, so it answers. */
-  report(principal: Principal): HealthReport;
+  report(principal: Principal): Health;
   /** Asks the upstream, for at most `readinessTimeoutMs`. */
   readiness(principal: Principal, signal: AbortSignal): Promise<Readiness>;
 }
@@ -43,7 +39,7 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
   /** Set by a failed readiness check, cleared by the next good one. */
   let degraded: { since: string; detail: string } | undefined;
 
-  function report(principal: Principal): HealthReport {
+  function report(principal: Principal): Health {
     const mayKnow = isLocationPublic || principal.scopes.size > 0;
     return {
       status: "ok",

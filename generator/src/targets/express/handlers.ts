@@ -5,16 +5,8 @@ import { pascal, splitWords } from "../../names.js";
 import { Printer } from "../../printer.js";
 import { type CallShape, callShape } from "./call-shape.js";
 
-const SHARED = `type Operations = keyof operations;
-type Parameters<O extends Operations, In extends string> = operations[O]["parameters"] extends {
-  [K in In]?: infer P;
-}
-  ? [NonNullable<P>] extends [never]
-    ? Record<never, never>
-    : NonNullable<P>
-  : Record<never, never>;
-type Json<T> = T extends { content: { "application/json": infer Body } } ? Body : never;
-type Body<O extends Operations> = operations[O] extends { requestBody?: infer R } ? Json<NonNullable<R>> : never;
+const SHARED = `type Id = keyof Operations;
+type BodyOf<O extends Id> = Operations[O] extends { body: infer Body } ? Body : never;
 
 /** An answer that is bytes already: relayed as they are, whatever the status. */
 export interface BytesReply {
@@ -25,33 +17,33 @@ export interface BytesReply {
 }
 
 /** An answer declared in the spec, as a value still to be written as JSON. */
-export type JsonReply<O extends Operations> = {
-  [Status in keyof operations[O]["responses"] & number]: {
-    readonly status: Status;
+export type JsonReply<O extends Id> = {
+  [Status in keyof Operations[O]["replies"]]: {
+    readonly status: Status & number;
     readonly headers?: Readonly<Record<string, string>>;
-    readonly json: Json<operations[O]["responses"][Status]>;
+    readonly json: Operations[O]["replies"][Status];
   };
-}[keyof operations[O]["responses"] & number];
+}[keyof Operations[O]["replies"]];
 
-export type Reply<O extends Operations> = BytesReply | JsonReply<O>;
+export type Reply<O extends Id> = BytesReply | JsonReply<O>;
 
 /** A call whose parameters have passed the spec. */
-export interface CheckedCall<O extends Operations, Context> {
-  readonly path: Parameters<O, "path">;
-  readonly query: Parameters<O, "query">;
+export interface CheckedCall<O extends Id, Context> {
+  readonly path: Operations[O]["path"];
+  readonly query: Operations[O]["query"];
   readonly context: Context;
 }
 
 /** A call whose parameters and body have passed the spec. */
-export interface CheckedBodyCall<O extends Operations, Context> extends CheckedCall<O, Context> {
-  readonly body: Body<O>;
+export interface CheckedBodyCall<O extends Id, Context> extends CheckedCall<O, Context> {
+  readonly body: BodyOf<O>;
   /** The body as it was sent, after decompression: for numbers that must keep their exact text. */
   readonly bytes: Uint8Array;
 }
 
 /** A call whose query and body are not the gateway's to judge: both as they were sent. */
-export interface RawCall<O extends Operations, Context> {
-  readonly path: Parameters<O, "path">;
+export interface RawCall<O extends Id, Context> {
+  readonly path: Operations[O]["path"];
   /** After decompression; empty when there was none. */
   readonly bytes: Uint8Array;
   readonly context: Context;
@@ -65,7 +57,7 @@ const CALL_TYPES: Readonly<Record<CallShape, string>> = {
 
 export function emitHandlers(api: Api): string {
   const out = new Printer(TYPESCRIPT);
-  out.import({ from: "./types.js", name: "operations", typeOnly: true });
+  out.import({ from: "./types.js", name: "Operations", typeOnly: true });
   out.line(SHARED).blank();
   for (const tag of api.tags) {
     const operations = api.operations.filter((operation) => operation.tag === tag.name);

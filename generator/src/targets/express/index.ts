@@ -20,7 +20,7 @@ export const express: Target = {
       { path: `${FOLDER}errors.ts`, text: emitErrors(api) },
       { path: `${FOLDER}handlers.ts`, text: emitHandlers(api) },
       { path: `${FOLDER}routes.ts`, text: emitRoutes(api) },
-      { path: `${FOLDER}types.ts`, text: await emitTypes(context) },
+      { path: `${FOLDER}types.ts`, text: await emitTypes(api, context) },
     ];
   },
 };

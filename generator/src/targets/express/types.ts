@@ -1,12 +1,55 @@
-/** The wire types of the spec, by openapi-typescript. */
-import openapiTS, { astToString, type OpenAPI3 } from "openapi-typescript";
-import { header } from "../../header.js";
-import type { EmitContext } from "../../model.js";
+/** The wire types: one for each schema, and one map from operation to what goes in and what may come out. */
+import { TYPESCRIPT } from "../../dialects.js";
+import type { Api, EmitContext, Operation, Param } from "../../model.js";
+import { typescriptKey } from "../../names.js";
+import { schemaTypes } from "../../openapi-types.js";
+import { Printer } from "../../printer.js";
+import { typeText } from "../typescript/type-text.js";
+import { replySchemas } from "./replies.js";
 
-export async function emitTypes(context: EmitContext): Promise<string> {
-  const nodes = await openapiTS(context.document as OpenAPI3, {
-    defaultNonNullable: false,
-    alphabetize: false,
-  });
-  return `${header("slash")}\n\n${astToString(nodes)}`;
+export async function emitTypes(api: Api, context: EmitContext): Promise<string> {
+  const out = new Printer(TYPESCRIPT);
+  const docs = new Map(api.types.map((type) => [type.name, type.doc]));
+  for (const { name, text, alias } of await schemaTypes(api, context.document)) {
+    // A recursive tuple has its own grammar; to the server it is a list that upstream judges.
+    const body = alias === undefined ? text : "readonly unknown[]";
+    const isObject = body.startsWith("{") && body.indexOf("\n}") === body.length - 2;
+    out.blank().doc(docs.get(name) ?? "");
+    out.line(isObject ? `export interface ${name} ${body}` : `export type ${name} = ${body};`);
+  }
+  out.blank();
+  out.doc("What each operation takes, and its own JSON answers by status. Errors are thrown, not returned.");
+  out.block(
+    "export interface Operations {",
+    () => {
+      for (const operation of api.operations) emitOperation(out, operation, context);
+    },
+    "}",
+  );
+  return out.toString();
 }
+
+function emitOperation(out: Printer, operation: Operation, context: EmitContext): void {
+  out.block(
+    `${operation.id}: {`,
+    () => {
+      out.line(`path: ${parameters(operation.pathParams)};`);
+      out.line(`query: ${parameters(operation.queryParams)};`);
+      if (operation.body) out.line(`body: ${typeText(operation.body.type, ignore)};`);
+      const replies = replySchemas(context.document, operation);
+      out.line(`replies: { ${replies.map(([status, name]) => `${status}: ${name}`).join("; ")} };`);
+    },
+    "};",
+  );
+}
+
+function parameters(params: readonly Param[]): string {
+  if (params.length === 0) return "Record<never, never>";
+  const fields = params.map(
+    (param) => `${typescriptKey(param.wire)}${param.required ? "" : "?"}: ${typeText(param.type, ignore)}`,
+  );
+  return `{ ${fields.join("; ")} }`;
+}
+
+/** Every named type stands in the same file. */
+function ignore(): void {}
