@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { Hevlayer } from "./client.js";
+import { resolveConfig } from "./config.js";
+import { ConfigError } from "./errors.js";
+import { VERSION } from "./version.js";
+
+describe("resolveConfig", () => {
+  it("takes options before the environment before defaults", () => {
+    const env = {
+      LAYER_GATEWAY_URL: "http://from-env:1",
+      HEVLAYER_TIMEOUT_MS: "1234",
+      LAYER_GATEWAY_API_KEY: "env-key",
+    };
+    expect(resolveConfig({ baseUrl: "http://from-option:2" }, env)).toMatchObject({
+      baseUrl: "http://from-option:2",
+      apiKey: "env-key",
+      timeout: 1234,
+      maxRetries: 3,
+      turbopufferBaseUrl: "https://aws-us-east-1.turbopuffer.com",
+    });
+    expect(resolveConfig({}, {}).baseUrl).toBe("http://localhost:8080");
+  });
+
+  it("trims slashes, keeps a path prefix, and takes blank for none", () => {
+    const config = resolveConfig({ baseUrl: " https://host/prefix// ", apiKey: "  " }, {});
+    expect(config).toMatchObject({ baseUrl: "https://host/prefix", apiKey: undefined });
+  });
+
+  it.each([
+    [{ HEVLAYER_TIMEOUT_MS: "soon" }, "HEVLAYER_TIMEOUT_MS"],
+    [{ HEVLAYER_TIMEOUT_MS: "0" }, "timeout"],
+    [{ HEVLAYER_MAX_RETRIES: "-1" }, "HEVLAYER_MAX_RETRIES"],
+    [{ HEVLAYER_LOG: "loud" }, "HEVLAYER_LOG"],
+    [{ LAYER_GATEWAY_URL: "localhost" }, "LAYER_GATEWAY_URL"],
+    [{ TURBOPUFFER_API_URL: "ftp://x" }, "TURBOPUFFER_API_URL"],
+    [{ LAYER_GATEWAY_URL: "http://u:p@host" }, "LAYER_GATEWAY_URL"],
+  ])("refuses the environment %o and names %s", (env, name) => {
+    expect(() => resolveConfig({}, env)).toThrow(name);
+    expect(() => resolveConfig({}, env)).toThrow(ConfigError);
+  });
+
+  it("never repeats a key that does not fit a header", () => {
+    expect(() => resolveConfig({ apiKey: "se cret" }, {})).toThrow(
+      /^apiKey must be printable ASCII without spaces$/,
+    );
+  });
+});
+
+describe("Hevlayer", () => {
+  it("refuses an option it does not know", () => {
+    const options: object = { baseURL: "http://x" };
+    expect(() => new Hevlayer(options)).toThrow("unknown option baseURL");
+  });
+
+  it("has the version of its package", () => {
+    const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
+    expect(VERSION).toBe(manifest.version);
+  });
+});

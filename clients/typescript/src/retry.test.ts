@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { APIConnectionError, APITimeoutError, apiError, retryAfterMs } from "./errors.js";
+import { isUnsent, retryDelay } from "./retry.js";
+
+const answered = (status: number, headers: Record<string, string> = {}, body: unknown = {}) =>
+  apiError({ status, headers: new Headers(headers), text: JSON.stringify(body) }, { operationId: "op" });
+const refused = new APIConnectionError("x", {
+  cause: Object.assign(new Error("x"), { code: "ECONNREFUSED" }),
+});
+const reset = new APIConnectionError("x", { cause: Object.assign(new Error("x"), { code: "ECONNRESET" }) });
+
+describe("retryDelay", () => {
+  it.each([408, 429, 500, 502, 503, 504])("repeats a read after %i", (status) => {
+    expect(retryDelay(answered(status), "read", 0, 0)).toBe(125);
+  });
+
+  it.each([400, 401, 403, 404, 409, 412, 413, 422, 501])("never repeats after %i", (status) => {
+    expect(retryDelay(answered(status), "read", 0, 0)).toBeUndefined();
+  });
+
+  it("repeats a once call only when it surely was not processed", () => {
+    expect(retryDelay(refused, "once", 0, 0)).toBe(125);
+    expect(retryDelay(answered(429), "once", 0, 0)).toBe(125);
+    expect(retryDelay(answered(503, { "retry-after": "0" }), "once", 0, 0)).toBe(0);
+    for (const error of [
+      reset,
+      new APITimeoutError("x"),
+      answered(503),
+      answered(500),
+      answered(502),
+      answered(504),
+    ]) {
+      expect(retryDelay(error, "once", 0, 0)).toBeUndefined();
+    }
+  });
+
+  it("repeats reads and idempotent calls after a lost connection or a timeout", () => {
+    for (const error of [refused, reset, new APITimeoutError("x")]) {
+      expect(retryDelay(error, "read", 0, 0)).toBe(125);
+      expect(retryDelay(error, "idempotent", 0, 0)).toBe(125);
+    }
+  });
+
+  it("never repeats a code that the catalogue marks as final", () => {
+    const body = { error: "cache_cold", message: "cold" };
+    expect(retryDelay(answered(503, { "x-should-retry": "true" }, body), "read", 0, 0)).toBeUndefined();
+  });
+
+  it("obeys x-should-retry over the status", () => {
+    expect(retryDelay(answered(503, { "x-should-retry": "false" }), "read", 0, 0)).toBeUndefined();
+    expect(retryDelay(answered(418, { "x-should-retry": "true" }), "read", 0, 0)).toBe(125);
+  });
+
+  it("doubles from 250 ms to 8 s and spreads over the upper half", () => {
+    const delays = [0, 1, 2, 3, 4, 5, 20].map((retry) => retryDelay(refused, "read", retry, 1));
+    expect(delays).toEqual([250, 500, 1000, 2000, 4000, 8000, 8000]);
+    expect(retryDelay(refused, "read", 20, 0)).toBe(4000);
+  });
+
+  it("waits what the server asks for, up to a minute", () => {
+    expect(retryDelay(answered(503, { "retry-after": "1.5" }), "read", 0, 0)).toBe(1500);
+    expect(retryDelay(answered(503, { "retry-after": "60" }), "read", 0, 0)).toBe(60_000);
+    expect(retryDelay(answered(503, { "retry-after": "61" }), "read", 0, 0)).toBeUndefined();
+    expect(retryDelay(answered(429, { "retry-after-ms": "20", "retry-after": "9" }), "read", 0, 0)).toBe(20);
+  });
+});
+
+describe("retryAfterMs", () => {
+  it("reads HTTP dates and ignores nonsense", () => {
+    const now = Date.parse("2026-05-26T10:00:00Z");
+    expect(retryAfterMs(new Headers({ "retry-after": "Tue, 26 May 2026 10:00:05 GMT" }), now)).toBe(5000);
+    expect(retryAfterMs(new Headers({ "retry-after": "Tue, 26 May 2026 09:00:00 GMT" }), now)).toBe(0);
+    expect(retryAfterMs(new Headers({ "retry-after": "soon" }), now)).toBeUndefined();
+    expect(retryAfterMs(new Headers({ "retry-after": "-1" }), now)).toBeUndefined();
+  });
+});
+
+describe("isUnsent", () => {
+  it("needs every address of a name to have failed before sending", () => {
+    const code = (value: string) => Object.assign(new Error(value), { code: value });
+    expect(
+      isUnsent(new Error("x", { cause: new AggregateError([code("ECONNREFUSED"), code("ENETUNREACH")]) })),
+    ).toBe(true);
+    expect(
+      isUnsent(new Error("x", { cause: new AggregateError([code("ECONNREFUSED"), code("ECONNRESET")]) })),
+    ).toBe(false);
+    expect(isUnsent(code("CERT_HAS_EXPIRED"))).toBe(true);
+    expect(isUnsent(code("UND_ERR_SOCKET"))).toBe(false);
+  });
+});

@@ -1,0 +1,351 @@
+import { inspect } from "node:util";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  APIConnectionError,
+  APIError,
+  APITimeoutError,
+  CancelledError,
+  ConfigError,
+  Hevlayer,
+  type HevlayerOptions,
+  NotFoundError,
+  ResponseError,
+  ServerError,
+  UnsupportedError,
+} from "../src/index.js";
+import { type Answer, closedUrl, type FaultServer, startFaultServer } from "./fault-server.js";
+
+const KEY = "key-that-must-not-leak";
+let server: FaultServer;
+
+async function clientFor(options: HevlayerOptions, ...script: Answer[]): Promise<Hevlayer> {
+  server = await startFaultServer(...script);
+  return new Hevlayer({ baseUrl: server.url, apiKey: KEY, fallbackToTurbopuffer: false, ...options });
+}
+
+afterEach(async () => {
+  await server?.close();
+});
+
+async function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.unreachable("the call succeeded"),
+    (error: unknown) => error,
+  );
+}
+
+describe("requests", () => {
+  it.each([
+    ["a/b", "a%2Fb"],
+    ["ü", "%C3%BC"],
+    ["100%", "100%25"],
+    ["a b?c#d", "a%20b%3Fc%23d"],
+    ["%2e%2e", "%252e%252e"],
+  ])("sends the id %s as one path segment", async (id, encoded) => {
+    const client = await clientFor({}, { body: { id, attributes: {} } });
+    await client.fetchDocument("products", id);
+    expect(server.requests[0]?.target).toBe(`/v2/namespaces/products/documents/${encoded}`);
+  });
+
+  it.each(["", ".", "..", "\ud800"])("refuses the path argument %j before any I/O", async (id) => {
+    const client = await clientFor({});
+    expect(await failure(client.fetchDocument("products", id))).toBeInstanceOf(ConfigError);
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it("joins lists with commas, sends empty values, and leaves out undefined", async () => {
+    const client = await clientFor({}, { body: { id: "x", attributes: {}, namespaces: [] } });
+    await client.fetchDocument("p", "x", { includeAttributes: ["a,b", "c"] });
+    await client.listNamespaces({ prefix: "", cursor: undefined, pageSize: 0, extraQuery: { flag: false } });
+    expect(server.requests.map((request) => request.target)).toEqual([
+      "/v2/namespaces/p/documents/x?include_attributes=a%2Cb,c",
+      "/v2/namespaces?prefix=&page_size=0&flag=false",
+    ]);
+  });
+
+  it("sends null, false, 0 and unknown fields in bodies, integers exact", async () => {
+    const client = await clientFor({}, { body: { status: "OK" } });
+    await client.writeNamespace("p", {
+      patch_rows: [{ id: 18446744073709551615n, title: null, n: 0, on: false, gone: undefined }],
+      future_field: { a: 1 },
+    });
+    expect(server.requests[0]?.body).toBe(
+      '{"patch_rows":[{"id":18446744073709551615,"title":null,"n":0,"on":false}],"future_field":{"a":1}}',
+    );
+  });
+
+  it("refuses NaN with the id of its row", async () => {
+    const client = await clientFor({});
+    const error = await failure(
+      client.writeNamespace("p", { upsert_rows: [{ id: "sku-17", vector: [Number.NaN] }] }),
+    );
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(String(error)).toContain(
+      'writeNamespace: upsert_rows[0].vector[0] (id "sku-17"): numbers must be finite',
+    );
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it("sends one key, one user agent, and the caller's headers", async () => {
+    const client = await clientFor({ headers: { "x-team": "search" } }, { body: {} });
+    await client.getHealth({ headers: { "X-Trace": "1", "x-team": null } });
+    expect(server.requests[0]?.headers).toMatchObject({
+      authorization: `Bearer ${KEY}`,
+      "x-trace": "1",
+      "user-agent": expect.stringMatching(/^hevlayer-typescript\/\d+\.\d+\.\d+ \(node\/.+\)$/),
+    });
+    expect(server.requests[0]?.headers).not.toHaveProperty("x-team");
+  });
+
+  it("refuses an option that the operation does not know", async () => {
+    const client = await clientFor({}, { body: {} });
+    const options: object = { pageSize: 3 };
+    expect(String(await failure(client.getHealth(options)))).toContain("getHealth: unknown option pageSize");
+  });
+
+  it("reaches undescribed routes", async () => {
+    const client = await clientFor({}, { body: { ok: 1 } });
+    expect(await client.request("PUT", "/v3/x%2Fy", { body: { a: 1 }, extraQuery: { q: "1 2" } })).toEqual({
+      ok: 1,
+    });
+    expect(server.requests[0]).toMatchObject({ method: "PUT", target: "/v3/x%2Fy?q=1%202", body: '{"a":1}' });
+  });
+});
+
+describe("answers", () => {
+  it("keeps unknown fields, exact integers, and lifts header fields", async () => {
+    const client = await clientFor(
+      {},
+      {
+        body: '{"rows":[{"id":9007199254740993,"$dist":0.5,"new":{}}],"extra":[]}',
+        headers: { "x-layer-stable-as-of": "17" },
+      },
+      { body: { rows: [] } },
+    );
+    expect(await client.queryNamespace("p", { vector: [1] })).toEqual({
+      rows: [{ id: 9007199254740993n, $dist: 0.5, new: {} }],
+      extra: [],
+      stable_as_of: 17,
+    });
+    expect((await client.queryNamespace("p", { vector: [1] })).stable_as_of).toBeNull();
+  });
+
+  it("returns data and perf on request", async () => {
+    const client = await clientFor(
+      {},
+      { status: 503 },
+      {
+        body: { id: "x", attributes: {} },
+        headers: { "x-layer-cache": "hit", "x-request-id": "r1", "x-layer-warning": "a, b" },
+      },
+    );
+    const { data, perf } = await client.fetchDocument("p", "x", { withPerf: true });
+    expect(data.id).toBe("x");
+    expect(perf).toMatchObject({
+      cacheStatus: "hit",
+      fallback: null,
+      status: 200,
+      requestId: "r1",
+      attempts: 2,
+      warnings: ["a", "b"],
+    });
+    expect(perf.latencyMs).toBeGreaterThanOrEqual(perf.lastAttempt.totalMs);
+    expect(perf.bytesReceived).toBe(JSON.stringify(data).length);
+  });
+
+  it.each([
+    ["an empty body", ""],
+    ["broken JSON", '{"id":'],
+    ["the wrong top-level type", "[]"],
+  ])("reports %s as a ResponseError", async (_name, body) => {
+    const client = await clientFor({}, { body });
+    expect(await failure(client.getHealth())).toBeInstanceOf(ResponseError);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("refuses an answer above the size limit", async () => {
+    const client = await clientFor({ maxResponseBytes: 100 }, { body: { text: "x".repeat(1000) } });
+    const error = await failure(client.getHealth());
+    expect(error).toBeInstanceOf(ResponseError);
+    expect(String(error)).toContain("larger than 100 bytes");
+  });
+});
+
+describe("errors", () => {
+  it("carries the gateway's code, message, and what is known of the call", async () => {
+    const body = { error: "not_found", message: "no document 'x'", hint: 1 };
+    const client = await clientFor({}, { status: 404, body, headers: { "x-request-id": "r7" } });
+    const error = await failure(client.fetchDocument("p", "x"));
+    expect(error).toBeInstanceOf(NotFoundError);
+    expect(error).toMatchObject({
+      name: "NotFoundError",
+      message: "fetchDocument: 404 no document 'x'",
+      statusCode: 404,
+      kind: "not_found",
+      body,
+      requestId: "r7",
+      attempts: 1,
+      operationId: "fetchDocument",
+      method: "GET",
+      route: "/v2/namespaces/{namespace}/documents/{doc_id}",
+    });
+  });
+
+  it("keeps Turbopuffer's relayed error readable, without a code", async () => {
+    const client = await clientFor({}, { status: 400, body: { status: "error", error: "bad rank_by" } });
+    const error = await failure(client.queryNamespace("p", {}));
+    expect(error).toMatchObject({
+      statusCode: 400,
+      kind: undefined,
+      message: "queryNamespace: 400 bad rank_by",
+    });
+  });
+
+  it("keeps text bodies to 64 KiB and shows 200 characters", async () => {
+    const client = await clientFor(
+      { maxRetries: 0 },
+      { status: 502, body: `<html>${"x".repeat(200_000)}`, headers: { "content-type": "text/html" } },
+    );
+    const error = (await failure(client.getHealth())) as ServerError;
+    expect(error).toBeInstanceOf(ServerError);
+    expect(String(error.body)).toHaveLength(64 * 1024);
+    expect(error.message.length).toBeLessThan(230);
+  });
+
+  it("knows what the store lacks whatever the status", async () => {
+    const body = { error: "UnsupportedByStore", message: "no", feature: "fts" };
+    const client = await clientFor({}, { status: 422, body });
+    const error = await failure(client.getHealth());
+    expect(error).toBeInstanceOf(UnsupportedError);
+    expect(error).toMatchObject({ feature: "fts", kind: "UnsupportedByStore" });
+  });
+
+  it("gives unlisted statuses the common class", async () => {
+    const client = await clientFor({}, { status: 418 });
+    const error = (await failure(client.getHealth())) as Error;
+    expect(error.constructor).toBe(APIError);
+  });
+
+  it("never shows a key: not in errors, clients, or what an injected fetch throws", async () => {
+    const fetch = async (request: Request): Promise<Response> => {
+      throw Object.assign(new TypeError(`failed: ${request.headers.get("authorization")}`), { request });
+    };
+    const client = await clientFor({ fetch, maxRetries: 0 });
+    const error = await failure(client.getHealth());
+    expect(error).toBeInstanceOf(APIConnectionError);
+    const echo = await clientFor(
+      { maxRetries: 0 },
+      { status: 500, body: { error: "x", message: `you sent ${KEY}` } },
+    );
+    const echoed = await failure(echo.getHealth());
+    for (const value of [error, echoed, client, echo]) {
+      const shown = inspect(value, { depth: 12, showHidden: true }) + JSON.stringify(value) + String(value);
+      expect(shown).not.toContain(KEY);
+    }
+  });
+});
+
+describe("retries", () => {
+  it("repeats a read with the same body bytes, then gives the answer", async () => {
+    const client = await clientFor(
+      {},
+      { status: 503, headers: { "retry-after": "0" } },
+      { fault: "reset" },
+      { body: { rows: [] } },
+    );
+    await client.queryNamespace("p", { vector: [1] });
+    expect(server.requests).toHaveLength(3);
+    expect(new Set(server.requests.map((request) => request.body))).toEqual(new Set(['{"vector":[1]}']));
+  });
+
+  it("repeats a read whose body was cut", async () => {
+    const client = await clientFor({}, { body: { rows: [1, 2, 3] }, fault: "cut" }, { body: { rows: [] } });
+    expect(await client.queryNamespace("p", { vector: [1] })).toMatchObject({ rows: [] });
+  });
+
+  it("sends a write once when its outcome is unknown", async () => {
+    for (const answer of [{ status: 503 }, { status: 504 }, { fault: "reset" }] satisfies Answer[]) {
+      const client = await clientFor({}, answer);
+      await failure(client.writeNamespace("p", { deletes: [1] }));
+      expect(server.requests).toHaveLength(1);
+      await server.close();
+    }
+  });
+
+  it("stops after maxRetries and says how many attempts there were", async () => {
+    const client = await clientFor({}, { status: 503, headers: { "retry-after": "0" } });
+    expect(await failure(client.getHealth({ maxRetries: 2 }))).toMatchObject({ attempts: 3 });
+    expect(await failure(client.getHealth({ maxRetries: 0 }))).toMatchObject({ attempts: 1 });
+  });
+
+  it("raises at once when the server asks for more than a minute", async () => {
+    const client = await clientFor({}, { status: 429, headers: { "retry-after": "3600" } });
+    expect(await failure(client.getHealth())).toMatchObject({ attempts: 1, retryAfter: 3_600_000 });
+  });
+});
+
+describe("time and cancelling", () => {
+  it.each(["silent", "stall"] as const)(
+    "ends an attempt whose answer is %s, body included",
+    async (fault) => {
+      const client = await clientFor({ timeout: 60, maxRetries: 1 }, { body: { a: "x".repeat(100) }, fault });
+      const error = await failure(client.getHealth());
+      expect(error).toBeInstanceOf(APITimeoutError);
+      expect(error).toMatchObject({ attempts: 2, kind: "timeout" });
+    },
+  );
+
+  it("holds the limit with a fetch that ignores its signal", async () => {
+    const client = await clientFor({ timeout: 40, maxRetries: 0, fetch: () => new Promise(() => {}) });
+    expect(await failure(client.getHealth())).toBeInstanceOf(APITimeoutError);
+    const stalled = async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));
+    const reading = await clientFor({ timeout: 40, maxRetries: 0, fetch: stalled });
+    expect(await failure(reading.getHealth())).toBeInstanceOf(APITimeoutError);
+  });
+
+  it("ends the whole call, pauses included, at its total limit", async () => {
+    const client = await clientFor({ totalTimeout: 80 }, { status: 503, headers: { "retry-after": "30" } });
+    const started = performance.now();
+    const error = await failure(client.getHealth());
+    expect(error).toBeInstanceOf(APITimeoutError);
+    expect(String(error)).toContain("total limit");
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  it.each([
+    ["waiting for an answer", { fault: "silent" }],
+    ["reading the body", { body: { a: "x".repeat(100) }, fault: "stall" }],
+    ["pausing between attempts", { status: 503, headers: { "retry-after": "30" } }],
+  ] satisfies [string, Answer][])("is cancelled while %s, with the cause", async (_name, answer) => {
+    const client = await clientFor({}, answer);
+    const controller = new AbortController();
+    const reason = new Error("user left");
+    setTimeout(() => controller.abort(reason), 50);
+    const error = await failure(client.getHealth({ signal: controller.signal }));
+    expect(error).toBeInstanceOf(CancelledError);
+    expect(error).toMatchObject({ cause: reason, kind: "cancelled" });
+  });
+
+  it("frees the socket of a cancelled call", async () => {
+    const client = await clientFor({}, { body: { a: "x".repeat(100) }, fault: "stall" });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 200);
+    const call = failure(client.getHealth({ signal: controller.signal }));
+    await expect.poll(() => server.unfinished(), { timeout: 1000 }).toBe(1);
+    await call;
+    await expect.poll(() => server.unfinished(), { timeout: 1000 }).toBe(0);
+  });
+
+  it("does no I/O for a signal that is aborted already", async () => {
+    const client = await clientFor({}, { body: {} });
+    expect(await failure(client.getHealth({ signal: AbortSignal.abort() }))).toBeInstanceOf(CancelledError);
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it("names a refused connection", async () => {
+    const client = new Hevlayer({ baseUrl: await closedUrl(), maxRetries: 0 });
+    const error = await failure(client.getHealth());
+    expect(error).toBeInstanceOf(APIConnectionError);
+    expect(String(error)).toContain("ECONNREFUSED");
+  });
+});

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  APIConnectionError,
+  Hevlayer,
+  type HevlayerOptions,
+  NotFoundError,
+  ServerError,
+} from "../src/index.js";
+import { type Answer, closedUrl, type FaultServer, startFaultServer } from "./fault-server.js";
+
+let upstream: FaultServer;
+let down: string;
+const warnings: string[] = [];
+const logger = { debug() {}, info() {}, error() {}, warn: (message: string) => void warnings.push(message) };
+
+beforeEach(async () => {
+  upstream = await startFaultServer({ body: { rows: [], status: "OK" } });
+  down = await closedUrl();
+  warnings.length = 0;
+});
+afterEach(() => upstream.close());
+
+const clientFor = (options: HevlayerOptions = {}): Hevlayer =>
+  new Hevlayer({
+    baseUrl: down,
+    apiKey: "gateway-key",
+    turbopufferApiKey: "store-key",
+    turbopufferBaseUrl: upstream.url,
+    logger,
+    ...options,
+  });
+
+describe("falling through to Turbopuffer", () => {
+  it("rewrites a plain vector query, at once, with the store's key alone, and says so", async () => {
+    const client = clientFor();
+    const body = { vector: [1, 2], filters: ["a", "Eq", 1] as const };
+    const { data, perf } = await client.queryNamespace("p", body, { withPerf: true });
+    expect(data.stable_as_of).toBeNull();
+    expect(perf.fallback).toBe("turbopuffer_direct");
+    expect(upstream.requests).toHaveLength(1);
+    expect(upstream.requests[0]).toMatchObject({
+      target: "/v2/namespaces/p/query",
+      headers: { authorization: "Bearer store-key" },
+    });
+    expect(JSON.parse(upstream.requests[0]?.body ?? "")).toEqual({
+      rank_by: ["vector", "ANN", [1, 2]],
+      top_k: 10,
+      consistency: { level: "eventual" },
+      filters: ["a", "Eq", 1],
+    });
+    expect(JSON.stringify(upstream.requests[0]?.headers)).not.toContain("gateway-key");
+    expect(warnings.filter((message) => message.includes("turbopuffer_direct"))).toHaveLength(1);
+  });
+
+  it("keeps a native vector query as it is and moves the raw query to upstream's route", async () => {
+    const body = { rank_by: ["vector", "kNN", [1]] as const, limit: 3 };
+    await clientFor().queryNamespace("p", body);
+    await clientFor().queryTurbopufferNamespace("p", { rank_by: ["title", "BM25", "x"], limit: 1 });
+    expect(upstream.requests.map((request) => [request.target, request.body])).toEqual([
+      ["/v2/namespaces/p/query", JSON.stringify(body)],
+      ["/v2/namespaces/p/query", '{"rank_by":["title","BM25","x"],"limit":1}'],
+    ]);
+  });
+
+  it("sends a write on when the gateway refused the connection", async () => {
+    await clientFor().writeNamespace("p", { deletes: [1] });
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ["a text query", { rank_by: ["title", "BM25", "x"] }],
+    ["a query by id", { nearest_to_id: ["a"] }],
+    ["a cursor", { vector: [1], cursor: "c" }],
+    ["a point in time", { vector: [1], as_of: 5 }],
+  ] as const)("never does for %s", async (_name, body) => {
+    const client = clientFor({ maxRetries: 0 });
+    await expect(client.queryNamespace("p", { ...body })).rejects.toBeInstanceOf(APIConnectionError);
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it("never does for the gateway's own operations, without a key, or when switched off", async () => {
+    await expect(clientFor({ maxRetries: 0 }).fetchDocument("p", "x")).rejects.toBeInstanceOf(
+      APIConnectionError,
+    );
+    for (const options of [{ turbopufferApiKey: "" }, { fallbackToTurbopuffer: false }]) {
+      const client = clientFor({ maxRetries: 0, ...options });
+      await expect(client.queryNamespace("p", { vector: [1] })).rejects.toBeInstanceOf(APIConnectionError);
+    }
+    expect(upstream.requests).toHaveLength(0);
+  });
+
+  it.each([{ status: 503 }, { status: 404 }] satisfies Answer[])(
+    "never does on the answer %o",
+    async (answer) => {
+      const gateway = await startFaultServer(answer);
+      const client = clientFor({ baseUrl: gateway.url, maxRetries: 0 });
+      await expect(client.queryNamespace("p", { vector: [1] })).rejects.toBeInstanceOf(
+        answer.status === 404 ? NotFoundError : ServerError,
+      );
+      expect(upstream.requests).toHaveLength(0);
+      await gateway.close();
+    },
+  );
+
+  it("does for a read that was reset before an answer, not for a write", async () => {
+    const gateway = await startFaultServer({ fault: "reset" });
+    const client = clientFor({ baseUrl: gateway.url, maxRetries: 0 });
+    await expect(client.writeNamespace("p", { deletes: [1] })).rejects.toBeInstanceOf(APIConnectionError);
+    await client.queryNamespace("p", { vector: [1] });
+    expect(upstream.requests.map((request) => request.target)).toEqual(["/v2/namespaces/p/query"]);
+    await gateway.close();
+  });
+
+  it("does not ask a gateway again that was down a moment ago", async () => {
+    const gateway = await startFaultServer({ fault: "reset" });
+    const client = clientFor({ baseUrl: gateway.url });
+    for (let call = 0; call < 3; call++) await client.queryNamespace("p", { vector: [1] });
+    expect(gateway.requests).toHaveLength(1);
+    expect(upstream.requests).toHaveLength(3);
+    expect(warnings).toHaveLength(3);
+    await gateway.close();
+  });
+});
