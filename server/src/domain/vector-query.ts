@@ -39,7 +39,11 @@ export function buildVectorQuery(object: JsonObject): BuiltQuery {
     vector === undefined ? [] : [`"rank_by":["vector","ANN",${memberText(object.bytes, vector)}]`];
   let vectorDropped = false;
   for (const member of object.members.values()) {
-    if (layerFields.has(member.name)) continue;
+    if (layerFields.has(member.name)) {
+      // What is left out is still checked: a broken value must not vanish from a body that then passes for JSON.
+      memberValue(object, member.name);
+      continue;
+    }
     let text = memberText(object.bytes, member);
     if (member.name === "include_attributes") {
       const kept = withoutVector(memberValue(object, "include_attributes"));

@@ -162,7 +162,7 @@ class Walk {
       const start = cursor.position;
       switch (this.#classify(key, path)) {
         case "stamp":
-          cursor.skip();
+          this.#skipOverwritten();
           this.#splice.replace(start, cursor.position, this.#value);
           stamped = true;
           return;
@@ -195,7 +195,7 @@ class Walk {
       const name = () => `${path}.${cursor.name(key)}`;
       const keyClass = this.#classify(key, () => path);
       if (keyClass === "stamp") {
-        cursor.skip();
+        this.#skipOverwritten();
         stampColumn = { start, end: cursor.position };
       } else if (cursor.kind() !== "array") this.#misshapen(name(), "expected an array");
       else if (keyClass === "id") ids = this.#ids(name());
@@ -255,9 +255,11 @@ class Walk {
     cursor.object((key) => {
       members++;
       const start = cursor.position;
-      const keyClass = this.#classify(key, () => "schema");
-      cursor.skip();
-      if (keyClass !== "stamp") return;
+      if (this.#classify(key, () => "schema") !== "stamp") {
+        cursor.skip();
+        return;
+      }
+      this.#skipOverwritten();
       declared = true;
       this.#splice.replace(
         start,
@@ -277,6 +279,24 @@ class Walk {
       at,
       this.#splice.template(() => member),
     );
+  }
+
+  /**
+   * Moves past a value that the stamp replaces, checking it to the bottom: left out of what upstream parses, a broken one
+   * would make the whole body pass for JSON.
+   */
+  #skipOverwritten(): void {
+    const cursor = this.#cursor;
+    const start = cursor.position;
+    if (cursor.kind() === "scalar") {
+      cursor.skip();
+      return;
+    }
+    try {
+      JSON.parse(cursor.text());
+    } catch {
+      cursor.fail("malformed value", start);
+    }
   }
 
   /** Walks ids and returns how many there are; any other value is skipped. */

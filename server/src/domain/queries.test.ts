@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import { answerText, contextWith, scriptedUpstream } from "../../test/scripted-upstream.js";
+import { createQueries } from "./queries.js";
+
+function gateway() {
+  const upstream = scriptedUpstream(() => answerText('{"rows":[]}'));
+  const queries = createQueries({ upstream });
+  const query = (body: string, context = contextWith()) =>
+    queries.queryNamespace(context, "products", Buffer.from(body));
+  return { upstream, queries, query };
+}
+
+async function sent(body: string): Promise<string> {
+  const { upstream, query } = gateway();
+  await query(body);
+  return upstream.sentText();
+}
+
+describe("queryNamespace with a body of upstream's own", () => {
+  it.each([
+    '{ "rank_by":["price","asc"], "limit" : 1e1, "filters":["id","Eq",18446744073709551615],"future":{"a":[1]} }',
+    '{"rank_by":["vector","ANN",[0.10,0.2]],"top_k":5,"include_attributes":["vector"]}',
+    '{"aggregate_by":{"n":["Count"]},"filters":["a","Eq","vector"]}',
+    '{"queries":[{"rank_by":["a","BM25","x"],"top_k":3},{"rank_by":["vector","ANN",[1]],"top_k":3}],"rerank_by":["RRF"]}',
+    '{"rank_by":["a","asc"],"limit":3,"vector":null,"cursor":null,"as_of":null}',
+    '{"rank_by":["Sum",[["a","BM25","HybridText"],["b","BM25","x"]]],"top_k":1}',
+  ])("forwards %s byte for byte", async (body) => {
+    expect(await sent(body)).toBe(body);
+  });
+
+  it("forwards the caller's query string, headers and signal, and relays the answer", async () => {
+    const { upstream, query } = gateway();
+    const controller = new AbortController();
+    const context = contextWith({
+      headers: { "accept-encoding": "gzip" },
+      rawQuery: "a=1",
+      signal: controller.signal,
+    });
+    const relay = await query('{"rank_by":["a","asc"],"limit":1}', context);
+    expect(relay.headers).toEqual({ "content-type": "application/json" });
+    expect(upstream.requests[0]).toMatchObject({
+      method: "POST",
+      path: "/v2/namespaces/products/query",
+      query: "a=1",
+      effect: "read",
+      headers: { "accept-encoding": "gzip" },
+      signal: controller.signal,
+    });
+  });
+
+  it("sends what it understood when a key is repeated or escaped", async () => {
+    expect(await sent('{"limit":1,"rank_by":["a","asc"],"limit":2}')).toBe(
+      '{"rank_by":["a","asc"],"limit":2}',
+    );
+    expect(await sent('{"queries":[{"top_k":1,"top_k":2}]}')).toBe('{"queries":[{"top_k":2}]}');
+    await expect(sent('{"\\u0063ursor":"x","rank_by":["a","asc"]}')).rejects.toThrow("cursor");
+  });
+});
+
+describe("queryNamespace with a vector", () => {
+  it("ranks by nearest neighbours with the defaults of the vector form", async () => {
+    expect(await sent('{"vector":[0.10, 1e-3]}')).toBe(
+      '{"rank_by":["vector","ANN",[0.10, 1e-3]],"top_k":10,"consistency":{"level":"eventual"}}',
+    );
+  });
+
+  it("keeps every other field exactly", async () => {
+    expect(
+      await sent(
+        '{"filters":["n","Eq",18446744073709551615],"vector":"AACAPw==","top_k":7,"consistency":{"level":"strong"},"offset":1e1,"compute_attributes":{"x":1.0},"rerank_by":{"a":1},"distance_metric":"cosine_distance","future":[1]}',
+      ),
+    ).toBe(
+      '{"rank_by":["vector","ANN","AACAPw=="],"filters":["n","Eq",18446744073709551615],"top_k":7,"consistency":{"level":"strong"},"offset":1e1,"compute_attributes":{"x":1.0},"rerank_by":{"a":1},"distance_metric":"cosine_distance","future":[1]}',
+    );
+  });
+
+  it("takes limit in place of top_k, and null for absent", async () => {
+    expect(await sent('{"vector":[1],"limit":{"total":3}}')).toBe(
+      '{"rank_by":["vector","ANN",[1]],"limit":{"total":3},"consistency":{"level":"eventual"}}',
+    );
+    expect(
+      await sent(
+        '{"vector":[1],"rank_by":null,"top_k":null,"consistency":null,"include_leg_breakdown":false}',
+      ),
+    ).toBe('{"rank_by":["vector","ANN",[1]],"top_k":10,"consistency":{"level":"eventual"}}');
+  });
+
+  it("drops a listed vector and says so", async () => {
+    const { upstream, query } = gateway();
+    const relay = await query('{"vector":[1],"include_attributes":["title","vector"]}');
+    expect(relay.headers["x-layer-warning"]).toBe("vector_attribute_dropped");
+    expect(JSON.parse(upstream.sentText()).include_attributes).toEqual(["title"]);
+    const silent = await query('{"vector":[1],"include_attributes":true}');
+    expect(silent.headers).not.toHaveProperty("x-layer-warning");
+    expect(JSON.parse(upstream.sentText(1)).include_attributes).toBe(true);
+  });
+});
+
+describe("queryNamespace refuses", () => {
+  it.each([
+    ["{}", "query body: one of vector, nearest_to_id, rank_by is needed"],
+    ['{"top_k":5}', "query body: one of vector, nearest_to_id, rank_by is needed"],
+    ["[]", "query body: expected an object"],
+    ['{"vector":[1],"rank_by":["a","asc"]}', "vector and rank_by: only one may be given"],
+    ['{"vector":[1],"nearest_to_id":["a"]}', "vector and nearest_to_id: only one may be given"],
+    ['{"nearest_to_id":["a"]}', "nearest_to_id: this field is not supported yet"],
+    ['{"vector":[1],"cursor":"x"}', "cursor: this field is not supported yet"],
+    ['{"rank_by":["a","asc"],"as_of":0}', "as_of: this field is not supported yet"],
+    ['{"rank_by":["a","asc"],"between":[1,2]}', "between: this field is not supported yet"],
+    ['{"aggregate_by":{"n":["Count"]},"as_of":5}', "as_of: this field is not supported yet"],
+    ['{"rank_by":["title","HybridText","x"]}', "rank_by: the operator HybridText is not supported yet"],
+    ['{"rank_by":["title","Auto","x",{}]}', "rank_by: the operator Auto is not supported yet"],
+    [
+      '{"queries":[{"rank_by":["a","asc"]},{"vector":[1]}]}',
+      "queries[1].vector: this field is not supported yet",
+    ],
+    ['{"queries":[{"nearest_to_id":"a"}]}', "queries[0].nearest_to_id: this field is not supported yet"],
+    [
+      '{"queries":[{"rank_by":["a","Auto","x"]}]}',
+      "queries[0].rank_by: the operator Auto is not supported yet",
+    ],
+    ['{"queries":[],"cursor":"x"}', "cursor: this field is not supported yet"],
+    ['{"queries":[],"vector":[1]}', "vector and queries: only one may be given"],
+    ['{"vector":[]}', "vector: expected an array of at least 1 number, or a base64 string"],
+    ['{"vector":[1,"2"]}', "vector: expected an array of at least 1 number, or a base64 string"],
+    ['{"vector":""}', "vector: expected an array of at least 1 number, or a base64 string"],
+    ['{"vector":{}}', "vector: expected an array of at least 1 number, or a base64 string"],
+    ['{"vector":[1],"top_k":0}', "top_k: expected an integer of at least 1, got 0"],
+    ['{"vector":[1],"top_k":"5"}', 'top_k: expected an integer of at least 1, got "5"'],
+    ['{"vector":[1],"top_k":1.5}', "top_k: expected an integer of at least 1, got 1.5"],
+  ])("%s", async (body, message) => {
+    const { upstream, query } = gateway();
+    await expect(query(body)).rejects.toMatchObject({ code: "validation_error", message });
+    expect(upstream.requests).toEqual([]);
+  });
+
+  it.each([
+    "",
+    "{",
+    '{"rank_by":["a"',
+    '{"vector":[1,,2]}',
+    '{"vector":[1],"include_leg_breakdown":[1,,2]}',
+    "nope",
+  ])("%j as no JSON", async (body) => {
+    await expect(gateway().query(body)).rejects.toMatchObject({ code: "invalid_json" });
+  });
+});
+
+describe("upstream's own query routes", () => {
+  it("are passed through untouched, whatever the body", async () => {
+    const { upstream, queries } = gateway();
+    const body = Buffer.from('{"vector":[1],"cursor":"x"}');
+    await queries.queryTurbopufferNamespace(contextWith({ rawQuery: "q=1" }), "n", body);
+    await queries.explainTurbopufferQuery(contextWith(), "n", body);
+    await queries.evaluateTurbopufferRecall(contextWith(), "n", Buffer.of());
+    expect(upstream.requests.map(({ method, path, query, body }) => [method, path, query, body])).toEqual([
+      ["POST", "/v2/namespaces/n/query", "q=1", body],
+      ["POST", "/v2/namespaces/n/explain_query", "", body],
+      ["POST", "/v1/namespaces/n/_debug/recall", "", undefined],
+    ]);
+  });
+});
