@@ -11,6 +11,7 @@ from typing import Any
 import hevlayer
 import hevlayer.models
 from hevlayer import AsyncHevlayer, Hevlayer
+from hevlayer._call import Operation
 from hevlayer._generated import operations
 
 ROOT = Path(__file__).parent.parent
@@ -66,7 +67,7 @@ def test_options_beyond_path_and_body_are_keywords_only() -> None:
 
 
 def test_every_operation_has_a_method_with_documentation() -> None:
-    described = [value for value in vars(operations).values() if isinstance(value, operations.Operation)]
+    described = [value for value in vars(operations).values() if isinstance(value, Operation)]
     assert len(described) >= 18
     for operation in described:
         name = "".join(f"_{mark.lower()}" if mark.isupper() else mark for mark in operation.id)

@@ -99,7 +99,15 @@ def test_bodies_keep_null_false_zero_and_empty_values_and_drop_omitted_ones(
     driver: Driver, options: dict[str, Any], server: ScriptedServer
 ) -> None:
     server.answer(Answer(json=WRITTEN))
-    row = {"id": "a", "gone": None, "no": False, "zero": 0, "text": "", "list": [], "left_out": OMIT}
+    row: dict[str, Any] = {
+        "id": "a",
+        "gone": None,
+        "no": False,
+        "zero": 0,
+        "text": "",
+        "list": [],
+        "left_out": OMIT,
+    }
     driver.call(options, "write_namespace", "products", {"patch_rows": [row], "new_key": {"a": [1]}})
     request = server.requests[0]
     assert request.headers["content-type"] == "application/json"

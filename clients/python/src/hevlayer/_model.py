@@ -12,7 +12,18 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -54,17 +65,19 @@ class Model:
         self._headers = headers
         self._converted: dict[str, Any] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in self._converted:
-            return self._converted[name]
-        field = _fields(type(self)).get(name)
-        if field is None:
-            hint = f"; read it as model[{name!r}]" if name in self._data else ""
-            raise AttributeError(f"{type(self).__name__} has no field {name!r}{hint}")
-        value = self._converted[name] = field.read(self._data, self._headers, type(self).__name__)
-        return value
+    if not TYPE_CHECKING:  # hidden, so that type checkers report names that the model lacks
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in self._converted:
+                return self._converted[name]
+            field = _fields(type(self)).get(name)
+            if field is None:
+                hint = f"; read it as model[{name!r}]" if name in self._data else ""
+                raise AttributeError(f"{type(self).__name__} has no field {name!r}{hint}")
+            value = self._converted[name] = field.read(self._data, self._headers, type(self).__name__)
+            return value
 
     def __getitem__(self, wire_name: str) -> Any:
         """The raw value of a body field by its wire name; KeyError when the body lacks it."""

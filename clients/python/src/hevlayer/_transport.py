@@ -25,7 +25,7 @@ import msgspec
 from ._errors import ResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 RESPONSE_BYTES_MAX: Final = 512 * 1024 * 1024
 """Largest decoded response body, the same as the gateway's own limit on requests."""
@@ -110,9 +110,12 @@ class AsyncTransport(Protocol):
 class HttpxClient(Protocol):
     """An httpx or httpx2 client of one's own, sync or async. It stays open when the Layer client closes."""
 
-    def build_request(self, method: str, url: Any, **options: Any) -> Any: ...
+    # As properties, because a method of fixed signature would not match httpx's own.
+    @property
+    def build_request(self) -> Callable[..., Any]: ...
 
-    def send(self, request: Any, **options: Any) -> Any: ...
+    @property
+    def send(self) -> Callable[..., Any]: ...
 
 
 class HttpxTransport:
