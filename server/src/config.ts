@@ -117,7 +117,9 @@ function read(setting: Setting<unknown>, environment: Environment, problems: str
     return typeof setting.fallback === "string" ? value(setting, setting.fallback) : setting.fallback;
   const parsed = setting.parse(text);
   if (parsed.ok) return parsed.value;
-  problems.push(`${setting.name}=${setting.secret ? "[secret]" : text}: ${parsed.rule}`);
+  // Whoever puts credentials into a URL has made a secret of it.
+  const shown = setting.secret ? "[secret]" : text.replace(/\/\/[^/]*@/, "//[secret]@");
+  problems.push(`${setting.name}=${shown}: ${parsed.rule}`);
   return setting.fallback;
 }
 
