@@ -8,10 +8,16 @@ import type { Api, Field, NamedType, Operation, Type } from "../../model.js";
 import { goExported } from "../../names.js";
 
 /**
- * Schemas that the written half declares: rows and columns are open maps there, with accessors, since a struct would cost
- * a second decode for each row and keep typed slices out of columns.
+ * Schemas that the written half declares. Rows and columns are open maps there, with accessors, since a struct would cost
+ * a second decode for each row and keep typed slices out of columns; filters and rankings have constructors.
  */
-const WRITTEN: Readonly<Record<string, string>> = { Row: "Row", QueryRow: "Row", Columns: "Columns" };
+const WRITTEN: Readonly<Record<string, string>> = {
+  Row: "Row",
+  QueryRow: "Row",
+  Columns: "Columns",
+  Filter: "Filter",
+  RankBy: "RankBy",
+};
 
 /** The type of bodies that are Turbopuffer's own. */
 export const OPEN_MAP = "map[string]any";
@@ -55,7 +61,7 @@ function typesOf(operation: Operation): Type[] {
 function reach(type: Type, reached: Set<string>, find: (name: string) => NamedType): void {
   switch (type.kind) {
     case "ref": {
-      if (type.name in WRITTEN || reached.has(type.name) || find(type.name).tsType) return;
+      if (type.name in WRITTEN || reached.has(type.name)) return;
       reached.add(type.name);
       reach(find(type.name).type, reached, find);
       return;
