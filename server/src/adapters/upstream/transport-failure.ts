@@ -32,13 +32,15 @@ export function transportFailure(error: unknown, exchange: FailedExchange): AppE
       "gateway_timeout",
       `turbopuffer did not answer (${what}): the outcome of the write is unknown`,
       {
-        cause: error,
+        cause: loggable(error),
       },
     );
   }
   const consequence = exchange.effect === "write" ? ": the write was not applied" : "";
   const verb = exchange.sent ? "gave no usable answer" : "could not be reached";
-  return new AppError("upstream_error", `turbopuffer ${verb} (${what})${consequence}`, { cause: error });
+  return new AppError("upstream_error", `turbopuffer ${verb} (${what})${consequence}`, {
+    cause: loggable(error),
+  });
 }
 
 const byCode: Readonly<Record<string, string>> = {
@@ -64,7 +66,7 @@ function describe(error: unknown): string {
   const code = errorCode(error);
   const known = byCode[code];
   if (known !== undefined) return known;
-  if (code.startsWith("HPE_")) return "answer is not valid http";
+  if (isParserError(error)) return "answer is not valid http";
   if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code)) return "tls handshake failed";
   return error instanceof Error && error.name === "AbortError" ? "request cancelled" : "transport failure";
 }
@@ -75,4 +77,13 @@ function errorCode(error: unknown): string {
   // Several addresses were tried and each refused: the first says why.
   if (error instanceof AggregateError) return errorCode(error.errors[0]);
   return "";
+}
+
+function isParserError(error: unknown): boolean {
+  return error instanceof Error && error.name === "HTTPParserError";
+}
+
+/** What may be logged: a parser error carries bytes of the answer, and those may be rows. */
+function loggable(error: unknown): unknown {
+  return isParserError(error) ? new Error((error as Error).message) : error;
 }

@@ -1,0 +1,159 @@
+import { describe, expect, it } from "vitest";
+import {
+  answerJson,
+  answerText,
+  contextWith,
+  manualClock,
+  type Script,
+  scriptedUpstream,
+} from "../../test/scripted-upstream.js";
+import { createDomain } from "./create-domain.js";
+
+function gateway(script: Script) {
+  const upstream = scriptedUpstream(script);
+  const clock = manualClock();
+  return { upstream, clock, ...createDomain({ upstream, clock }) };
+}
+
+const text = (relay: { body: Uint8Array }) => Buffer.from(relay.body).toString();
+const cold = '"layer":{"stable_as_of":null,"is_stable":false,"indexed":null,"index_lag_rows":null}';
+
+describe("getNamespaceMetadata", () => {
+  it.each([
+    [
+      "adds id and layer and touches nothing else",
+      '{ "approx_row_count":1e3, "big":18446744073709551615 }',
+      `{ "approx_row_count":1e3, "big":18446744073709551615 ,"id":"n",${cold}}`,
+    ],
+    [
+      "keeps an id of upstream's",
+      '{"id":"own","index":{"status":"updating","unindexed_rows":3}}',
+      `{"id":"own","index":{"status":"updating","unindexed_rows":3},${cold}}`,
+    ],
+    ["fills an empty object", "{}", `{"id":"n",${cold}}`],
+    [
+      "replaces a layer block that another gateway added",
+      '{"layer":{"stable_as_of":5},"id":"n"}',
+      `{${cold},"id":"n"}`,
+    ],
+  ])("%s", async (_, upstreamText, expected) => {
+    const { namespaces, upstream } = gateway(() => answerText(upstreamText));
+    const relay = await namespaces.getNamespaceMetadata(contextWith({ rawQuery: "x=1" }), "n");
+    expect(text(relay)).toBe(expected);
+    expect(upstream.requests[0]).toMatchObject({
+      method: "GET",
+      path: "/v2/namespaces/n/metadata",
+      query: "x=1",
+    });
+  });
+
+  it("relays a refusal", async () => {
+    const { namespaces } = gateway(() =>
+      answerJson({ status: "error", error: "namespace 'n' was not found" }, 404),
+    );
+    const relay = await namespaces.getNamespaceMetadata(contextWith(), "n");
+    expect([relay.status, text(relay)]).toEqual([
+      404,
+      `{"status":"error","error":"namespace 'n' was not found"}`,
+    ]);
+  });
+
+  it.each(["[]", "oops", '{"a":'])("calls %j an upstream error", async (answer) => {
+    const { namespaces } = gateway(() => answerText(answer));
+    await expect(namespaces.getNamespaceMetadata(contextWith(), "n")).rejects.toMatchObject({
+      code: "upstream_error",
+    });
+  });
+});
+
+describe("upstream's own namespace routes", () => {
+  it("are passed through", async () => {
+    const { namespaces, upstream } = gateway(() => answerText('{"a":1.0}'));
+    const body = Buffer.from('{"pinning":null}');
+    const context = contextWith({ rawQuery: "a=b" });
+    const relays = await Promise.all([
+      namespaces.getTurbopufferV1NamespaceMetadata(context, "n"),
+      namespaces.updateTurbopufferNamespaceMetadata(context, "n", body),
+      namespaces.getTurbopufferNamespaceSchema(context, "n"),
+      namespaces.updateTurbopufferNamespaceSchema(context, "n", body),
+      namespaces.listTurbopufferNamespaces(context),
+    ]);
+    expect(relays.map(text)).toEqual(new Array(5).fill('{"a":1.0}'));
+    expect(
+      upstream.requests.map(({ method, path, query, effect, body }) => [method, path, query, effect, body]),
+    ).toEqual([
+      ["GET", "/v1/namespaces/n/metadata", "a=b", "read", undefined],
+      ["PATCH", "/v1/namespaces/n/metadata", "a=b", "write", body],
+      ["GET", "/v1/namespaces/n/schema", "a=b", "read", undefined],
+      ["POST", "/v1/namespaces/n/schema", "a=b", "write", body],
+      ["GET", "/v1/namespaces", "a=b", "read", undefined],
+    ]);
+  });
+
+  it("show a restricted principal only the names it may see, the page otherwise as it was", async () => {
+    const { namespaces } = gateway(() =>
+      answerText('{ "namespaces":[{"id":"a-1","n":1.0},{"id":"b"},{"id":"a-2"}], "next_cursor":"x" }'),
+    );
+    const principal = { name: "r", scopes: new Set(["read"] as const), grants: ["a-*"] };
+    const relay = await namespaces.listTurbopufferNamespaces(contextWith({ principal }));
+    expect(text(relay)).toBe('{ "namespaces":[{"id":"a-1","n":1.0},{"id":"a-2"}], "next_cursor":"x" }');
+  });
+});
+
+describe("deleteNamespace", () => {
+  it.each([200, 404])("succeeds when upstream answers %i", async (status) => {
+    const { namespaces, upstream } = gateway(() => answerJson({ status: "OK" }, status));
+    const relay = await namespaces.deleteNamespace(contextWith(), "n");
+    expect(relay.status).toBe(200);
+    expect(JSON.parse(text(relay))).toEqual({ status: "OK", message: "namespace deleted; 0 objects purged" });
+    expect(upstream.requests[0]).toMatchObject({
+      method: "DELETE",
+      path: "/v2/namespaces/n",
+      effect: "write",
+    });
+  });
+
+  it("relays any other answer", async () => {
+    const { namespaces } = gateway(() => answerJson({ status: "error", error: "no" }, 403));
+    expect((await namespaces.deleteNamespace(contextWith(), "n")).status).toBe(403);
+  });
+
+  it("forgets the id type, since a namespace of the same name may have another", async () => {
+    const { namespaces, documents, upstream } = gateway((request) =>
+      request.path.endsWith("/schema") ? answerJson({ id: "string" }) : answerText('{"rows":[{"id":"a"}]}'),
+    );
+    const schemaReads = () => upstream.requests.filter((request) => request.path.endsWith("/schema")).length;
+    await documents.fetchDocument(contextWith(), "n", "a");
+    await namespaces.deleteNamespace(contextWith(), "n");
+    await documents.fetchDocument(contextWith(), "n", "a");
+    expect(schemaReads()).toBe(2);
+  });
+});
+
+describe("hintCacheWarm", () => {
+  it("passes the bare hint through with its query string", async () => {
+    const { warming, upstream } = gateway(() => answerText('{"status":"ACCEPTED"}', 202));
+    const relay = await warming.hintCacheWarm(contextWith({ rawQuery: "unknown=1&x%20y" }), "n");
+    expect([relay.status, text(relay)]).toEqual([202, '{"status":"ACCEPTED"}']);
+    expect(upstream.requests[0]).toMatchObject({
+      method: "GET",
+      path: "/v1/namespaces/n/hint_cache_warm",
+      query: "unknown=1&x%20y",
+    });
+  });
+
+  it.each(["turbopuffer", "documents", "snapshots", "page_size", "blobs", "blob_budget_bytes"])(
+    "refuses %s, even as false, and however it is spelled",
+    async (name) => {
+      const { warming, upstream } = gateway(() => answerText("{}"));
+      const spelled = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
+      for (const rawQuery of [`${name}=false`, `a=1&${name}`, `${spelled}=true`]) {
+        await expect(warming.hintCacheWarm(contextWith({ rawQuery }), "n")).rejects.toMatchObject({
+          code: "validation_error",
+          message: `${name}: this warm option is not supported yet`,
+        });
+      }
+      expect(upstream.requests).toEqual([]);
+    },
+  );
+});
