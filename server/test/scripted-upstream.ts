@@ -1,64 +1,48 @@
-/** An Upstream whose answers a test scripts and whose requests it can read afterwards. */
+/** An upstream that answers what a test tells it to, and remembers what it was sent. */
 
-import type { RequestContext } from "../src/domain/context.js";
-import type { Upstream, UpstreamAnswer, UpstreamRequest } from "../src/ports/upstream.js";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
 
-export type Script = (request: UpstreamRequest) => UpstreamAnswer | Error;
-
-export interface ScriptedUpstream extends Upstream {
-  readonly requests: UpstreamRequest[];
-  /** The body of request `index` as text. */
-  sentText(index?: number): string;
+export interface UpstreamCall {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
 }
 
-export function scriptedUpstream(script: Script): ScriptedUpstream {
-  const requests: UpstreamRequest[] = [];
-  return {
-    requests,
-    sentText: (index = 0) => Buffer.from(requests[index]?.body ?? []).toString(),
-    send: async (request) => {
-      requests.push(request);
-      const answer = script(request);
-      if (answer instanceof Error) throw answer;
-      return answer;
-    },
-    ping: async () => {},
-    close: async () => {},
+export interface ScriptedUpstream {
+  readonly url: string;
+  readonly calls: UpstreamCall[];
+  /** Decides about every request from now on. The default is 200 with an empty object. */
+  onRequest(handler: (call: UpstreamCall, response: http.ServerResponse) => void): void;
+  stop(): Promise<void>;
+}
+
+export async function startScriptedUpstream(): Promise<ScriptedUpstream> {
+  const calls: UpstreamCall[] = [];
+  let handler = (_call: UpstreamCall, response: http.ServerResponse): void => {
+    response.setHeader("content-type", "application/json");
+    response.end("{}");
   };
-}
-
-export function answerJson(value: unknown, status = 200): UpstreamAnswer {
-  return answerText(JSON.stringify(value), status);
-}
-
-export function answerText(text: string, status = 200): UpstreamAnswer {
-  return { status, headers: { "content-type": "application/json" }, body: Buffer.from(text) };
-}
-
-/** A request of a caller who may do everything, with parts replaced. */
-export function contextWith(parts: Partial<RequestContext> = {}): RequestContext {
+  const server = http.createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const { method = "", url = "", headers } = request;
+    const call = { method, url, headers, body: Buffer.concat(parts) };
+    calls.push(call);
+    handler(call, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    requestId: "req-1",
-    principal: { name: "test", scopes: new Set(["admin"]), grants: ["*"] },
-    headers: {},
-    rawQuery: "",
-    signal: new AbortController().signal,
-    ...parts,
-  };
-}
-
-/** A clock that stands still until it is moved. */
-export function manualClock(start = 1_700_000_000_000): {
-  now(): number;
-  monotonic(): number;
-  advance(ms: number): void;
-} {
-  let nowMs = start;
-  return {
-    now: () => nowMs,
-    monotonic: () => nowMs,
-    advance: (ms) => {
-      nowMs += ms;
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    onRequest(next) {
+      handler = next;
     },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
