@@ -17,7 +17,7 @@ const PLACES = /** @type {const} */ ([
   ["clients/go/package.json", /("version": ")([^"]+)(")/],
   ["openapi.yaml", /(^ {2}version: )(\S+)()$/m],
   ["clients/python/pyproject.toml", /(^version = ")([^"]+)(")/m],
-  ["clients/python/src/hevlayer/_version.py", /(^VERSION(?:: \w+)? = ")([^"]+)(")/m],
+  ["clients/python/src/hevlayer/_version.py", /(^__version__ = ")([^"]+)(")/m],
   ["clients/go/version.go", /(Version = ")([^"]+)(")/],
   ["clients/typescript/src/version.ts", /(VERSION = ")([^"]+)(")/],
 ]);

@@ -6,13 +6,8 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Hevlayer } from "hevlayer";
+import type { Row } from "hevlayer";
 import { DIMENSIONS, embed } from "./vectors.js";
-
-/** One film on the wire: its id, its vector and the attributes that are not null. */
-export type FilmRow = Parameters<Hevlayer["writeNamespace"]>[1] extends { upsert_rows?: (infer R)[] }
-  ? R
-  : never;
 
 interface RawFilm {
   Title: string | number | null;
@@ -40,7 +35,7 @@ export const SCHEMA = {
 };
 
 /** Reads the films, gives each its position as id, and makes its vector from its words. */
-export function readFilms(): FilmRow[] {
+export function readFilms(): Row[] {
   const path = createRequire(import.meta.url).resolve("vega-datasets/data/movies.json");
   const raw: RawFilm[] = JSON.parse(readFileSync(path, "utf8"));
   return raw.map((film, id) => ({

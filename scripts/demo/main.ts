@@ -2,7 +2,7 @@
  * `npm run demo`: loads a real data set into the running gateway through the TypeScript client, then shows what can be
  * asked of it, each call beside the curl line that does the same.
  */
-import { Hevlayer, HevlayerError } from "hevlayer";
+import { Hevlayer, HevlayerError, type QueryRequest, type QueryResponse } from "hevlayer";
 import { readFilms, SCHEMA } from "./films.js";
 import { createProgress } from "./progress.js";
 import { embed } from "./vectors.js";
@@ -48,15 +48,15 @@ async function load(client: Hevlayer): Promise<void> {
 
 async function tour(client: Hevlayer): Promise<void> {
   const route = `/v2/namespaces/${NAMESPACE}`;
-  const text = {
+  const text: QueryRequest = {
     rank_by: ["title", "BM25", "star wars"],
     limit: 5,
     include_attributes: ["title", "release_date"],
   };
-  const found = await client.queryNamespace(NAMESPACE, text as Parameters<Hevlayer["queryNamespace"]>[1]);
+  const found = await client.queryNamespace(NAMESPACE, text);
   show("Full text: star wars", "POST", `${route}/query`, text, rowsOf(found, "title", "release_date"));
 
-  const near = {
+  const near: QueryRequest = {
     vector: embed(["space adventure science fiction"]),
     top_k: 5,
     filters: [
@@ -68,10 +68,7 @@ async function tour(client: Hevlayer): Promise<void> {
     ],
     include_attributes: ["title", "imdb_rating"],
   };
-  const neighbours = await client.queryNamespace(
-    NAMESPACE,
-    near as Parameters<Hevlayer["queryNamespace"]>[1],
-  );
+  const neighbours = await client.queryNamespace(NAMESPACE, near);
   show(
     "Nearest vectors among well-rated action films",
     "POST",
@@ -99,7 +96,7 @@ async function tour(client: Hevlayer): Promise<void> {
 }
 
 /** One line a row: its id, its distance or score, and the named attributes. */
-function rowsOf(answer: Awaited<ReturnType<Hevlayer["queryNamespace"]>>, ...names: string[]): string[] {
+function rowsOf(answer: QueryResponse, ...names: string[]): string[] {
   return (answer.rows ?? []).map((row) => {
     const values = names.map((name) => String(row[name] ?? "–"));
     return `${String(row.id).padStart(4)}  ${(row.$dist ?? 0).toFixed(3)}  ${values.join("  ")}`;
