@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,6 +108,6 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep_async(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("hevlayer._client.time.sleep", waits.append)
-    monkeypatch.setattr("hevlayer._client.asyncio.sleep", sleep_async)
+    monkeypatch.setattr("hevlayer._client.time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr("hevlayer._client.asyncio", SimpleNamespace(sleep=sleep_async))
     return waits

@@ -7,6 +7,7 @@ import type { Api, Operation, Param } from "../../model.js";
 import { iterWords, snake } from "../../names.js";
 import { Printer } from "../../printer.js";
 import { Annotations, pythonName, pythonString } from "./annotations.js";
+import { exampleCall } from "./example.js";
 import { operationConstant } from "./operations.js";
 import { type Reach, reachOf, resolve } from "./reach.js";
 
@@ -259,6 +260,8 @@ class ClientEmitter {
       .map((param) => `- \`${argumentName(param)}\`: ${param.doc.trim()}`);
     const parts = [`${operation.summary}.`, operation.doc.trim()];
     if (args.length > 0) parts.push(args.join("\n"));
+    const example = exampleCall(operation, argumentName, this.#await());
+    if (example) parts.push(`\`\`\`python\n${example}\n\`\`\``);
     return parts.filter((part) => part !== "").join("\n\n");
   }
 }

@@ -75,6 +75,10 @@ class Hevlayer(SyncClient):
         - `doc_id`: The document's id in string form, percent-encoded in the path: ids may hold `/`, `?`,
           `#` and spaces.
         - `include_attributes`: Attributes to return, separated by commas. Default all user attributes.
+
+        ```python
+        client.fetch_document("products", "sku-17", include_attributes=["title", "price"])
+        ```
         """
         return self._call(
             operations.FETCH_DOCUMENT,
@@ -121,6 +125,13 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.fetch_documents(
+            "products",
+            {"ids": ["sku-17", "sku-18"], "include_attributes": ["title"]},
+        )
+        ```
         """
         return self._call(
             operations.FETCH_DOCUMENTS,
@@ -174,6 +185,10 @@ class Hevlayer(SyncClient):
         - `prefix`: Only namespaces whose name begins with this. Default all.
         - `cursor`: Where to continue, from the previous page's `next_cursor`. Default the first page.
         - `page_size`: Rows a page, at least 1. Default 100; above 1000 counts as 1000.
+
+        ```python
+        client.list_namespaces(prefix="prod", page_size=100)
+        ```
         """
         return self._call(
             operations.LIST_NAMESPACES,
@@ -245,6 +260,19 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.write_namespace(
+            "products",
+            {
+                "upsert_rows": [
+                    {"id": "sku-17", "vector": [0.1, 0.2], "title": "Trail shoe", "price": 89},
+                    {"id": "sku-18", "vector": [0.3, 0.1], "title": "Rain jacket", "price": 129},
+                ],
+                "distance_metric": "cosine_distance",
+            },
+        )
+        ```
         """
         return self._call(
             operations.WRITE_NAMESPACE,
@@ -275,6 +303,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.delete_namespace("products")
+        ```
         """
         return self._call(
             operations.DELETE_NAMESPACE,
@@ -304,6 +336,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.get_namespace_metadata("products")
+        ```
         """
         return self._call(
             operations.GET_NAMESPACE_METADATA,
@@ -353,6 +389,18 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.query_namespace(
+            "products",
+            {
+                "vector": [0.1, 0.2],
+                "top_k": 5,
+                "filters": ["price", "Lt", 100],
+                "include_attributes": ["title", "price"],
+            },
+        )
+        ```
         """
         return self._call(
             operations.QUERY_NAMESPACE,
@@ -398,6 +446,13 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.explain_turbopuffer_query(
+            "products",
+            {"rank_by": ["title", "BM25", "trail shoe"], "limit": 5},
+        )
+        ```
         """
         return self._call(
             operations.EXPLAIN_TURBOPUFFER_QUERY,
@@ -446,6 +501,10 @@ class Hevlayer(SyncClient):
         - `prefix`: Only namespaces whose name begins with this. Default all.
         - `cursor`: Where to continue, from the previous page's `next_cursor`. Default the first page.
         - `page_size`: Rows a page, 1 to 1000. Default 100.
+
+        ```python
+        client.list_turbopuffer_namespaces(prefix="prod", page_size=100)
+        ```
         """
         return self._call(
             operations.LIST_TURBOPUFFER_NAMESPACES,
@@ -495,6 +554,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.get_turbopuffer_v1_namespace_metadata("products")
+        ```
         """
         return self._call(
             operations.GET_TURBOPUFFER_V1_NAMESPACE_METADATA,
@@ -538,6 +601,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.update_turbopuffer_namespace_metadata("products", {"read_only": True})
+        ```
         """
         return self._call(
             operations.UPDATE_TURBOPUFFER_NAMESPACE_METADATA,
@@ -567,6 +634,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.get_turbopuffer_namespace_schema("products")
+        ```
         """
         return self._call(
             operations.GET_TURBOPUFFER_NAMESPACE_SCHEMA,
@@ -611,6 +682,13 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.update_turbopuffer_namespace_schema(
+            "products",
+            {"title": {"type": "string", "full_text_search": True}},
+        )
+        ```
         """
         return self._call(
             operations.UPDATE_TURBOPUFFER_NAMESPACE_SCHEMA,
@@ -656,6 +734,13 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.query_turbopuffer_namespace(
+            "products",
+            {"rank_by": ["price", "asc"], "limit": 20, "include_attributes": True},
+        )
+        ```
         """
         return self._call(
             operations.QUERY_TURBOPUFFER_NAMESPACE,
@@ -701,6 +786,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.evaluate_turbopuffer_recall("products", {"num": 10, "top_k": 5})
+        ```
         """
         return self._call(
             operations.EVALUATE_TURBOPUFFER_RECALL,
@@ -734,6 +823,10 @@ class Hevlayer(SyncClient):
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+
+        ```python
+        client.hint_cache_warm("products")
+        ```
         """
         return self._call(
             operations.HINT_CACHE_WARM,
@@ -759,6 +852,10 @@ class Hevlayer(SyncClient):
         Answers 200 for as long as the process runs, degraded or not. `location` in `stores` is given to
         callers with a key, and to everyone on a gateway that listens on loopback with its well-known
         local key.
+
+        ```python
+        client.get_health()
+        ```
         """
         return self._call(operations.GET_HEALTH, Health, with_perf=with_perf, options=options)
 
@@ -777,5 +874,9 @@ class Hevlayer(SyncClient):
 
         Answers 200 once Turbopuffer (or the embedded engine) answers, and 503 before that and while
         draining.
+
+        ```python
+        client.get_ready()
+        ```
         """
         return self._call(operations.GET_READY, Health, with_perf=with_perf, options=options)

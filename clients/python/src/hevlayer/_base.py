@@ -1,0 +1,188 @@
+"""What the sync and the async client share: options, derived clients, everything about a call but its I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+from ._call import Answer, Call, CallOptions, Environment, Exchange, Operation, exchange
+from ._config import Config, check_headers, check_retries, check_seconds, resolve_config
+from ._decode import decode
+from ._encode import encode_headers, encode_path, encode_query, plain_body
+from ._errors import ConfigError
+from ._fallthrough import GatewayHealth
+from ._model import Model
+from ._perf import LayerResponse
+from ._transport import HttpxClient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ._call import Method
+    from ._retry import Safe
+
+T = TypeVar("T")
+TransportT = TypeVar("TransportT")
+
+_OPTION_NAMES: Final = frozenset(CallOptions.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What a client and those derived from it by `with_options` have in common."""
+
+    health: GatewayHealth
+    environment: Environment
+
+
+class BaseClient(Generic[TransportT]):
+    """Everything but I/O."""
+
+    _config: Config
+    _shared: _Shared
+    _transport: TransportT
+    _owns_transport: bool
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        turbopuffer_api_key: str | None = None,
+        turbopuffer_base_url: str | None = None,
+        fallback_to_turbopuffer: bool = True,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        http_client: TransportT | HttpxClient | None = None,
+    ) -> None:
+        """Options not given come from the environment, then from the defaults.
+
+        - `base_url`: the gateway. `LAYER_GATEWAY_URL`, else `http://localhost:8080`.
+        - `api_key`: its key. `LAYER_GATEWAY_API_KEY`, else none (open gateways need none).
+        - `turbopuffer_api_key`: enables going to Turbopuffer directly while the gateway cannot be reached.
+          `TURBOPUFFER_API_KEY`, else none.
+        - `turbopuffer_base_url`: where that goes. `TURBOPUFFER_API_URL`, else Turbopuffer's own in
+          aws-us-east-1.
+        - `fallback_to_turbopuffer`: False keeps every call at the gateway. Default True.
+        - `timeout`: seconds for one attempt, connecting and the whole body included. `HEVLAYER_TIMEOUT_MS`,
+          else 30.
+        - `total_timeout`: seconds for a call with retries and waits. Default no bound.
+        - `max_retries`: attempts after the first. `HEVLAYER_MAX_RETRIES`, else 3.
+        - `headers`: sent with every request to the gateway.
+        - `http_client`: an httpx or httpx2 client of your own, sync or async like this one, or any
+          transport. It stays open on close.
+
+        A value that cannot be used raises ConfigError.
+        """
+        self._config = resolve_config(
+            base_url=base_url,
+            api_key=api_key,
+            turbopuffer_api_key=turbopuffer_api_key,
+            turbopuffer_base_url=turbopuffer_base_url,
+            fallback_to_turbopuffer=fallback_to_turbopuffer,
+            timeout=timeout,
+            total_timeout=total_timeout,
+            max_retries=max_retries,
+            headers=headers,
+        )
+        self._shared = _Shared(GatewayHealth(), Environment())
+        self._owns_transport = http_client is None or isinstance(http_client, HttpxClient)
+        if http_client is None or isinstance(http_client, HttpxClient):
+            self._transport = self._over_httpx(http_client)
+        else:
+            self._transport = http_client
+
+    @staticmethod
+    def _over_httpx(client: HttpxClient | None) -> TransportT:
+        """The transport over an httpx client, one of its own when there is none."""
+        raise NotImplementedError
+
+    @property
+    def base_url(self) -> str:
+        """Address of the gateway, without a trailing slash."""
+        return self._config.base_url
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """A client with other options over the same connections. Closing it leaves this one open."""
+        changes: dict[str, Any] = {}
+        if timeout is not None:
+            changes["timeout"] = check_seconds(timeout, "timeout")
+        if total_timeout is not None:
+            changes["total_timeout"] = check_seconds(total_timeout, "total_timeout")
+        if max_retries is not None:
+            changes["max_retries"] = check_retries(max_retries, "max_retries")
+        if headers is not None:
+            changes["headers"] = {**self._config.headers, **check_headers(headers)}
+        derived = object.__new__(type(self))
+        derived._config = replace(self._config, **changes)
+        derived._shared = self._shared
+        derived._transport = self._transport
+        derived._owns_transport = False
+        return derived
+
+    def _prepare(
+        self,
+        operation: Operation,
+        path: Sequence[str | int],
+        query: Mapping[str, Any],
+        headers: Mapping[str, Any],
+        body: Any,
+        options: CallOptions,
+    ) -> Call:
+        """Check and encode everything, so that what cannot be sent is refused before any I/O."""
+        unknown = options.keys() - _OPTION_NAMES
+        if unknown:
+            raise TypeError(f"{operation.id}: unexpected keyword {', '.join(sorted(unknown))}")
+        config = self._config
+        extra_body = options.get("extra_body")
+        if extra_body is not None:
+            body = {**(body.to_dict() if isinstance(body, Model) else body or {}), **extra_body}
+        timeout, total = options.get("timeout"), options.get("total_timeout")
+        retries = options.get("max_retries")
+        parameters = {**query, **options.get("extra_query", {})}
+        given_headers = {**encode_headers(operation.id, headers), **options.get("headers", {})}
+        return Call(
+            operation=operation,
+            path=encode_path(operation.path, operation.id, path),
+            direct_path=encode_path(operation.upstream_path or operation.path, operation.id, path),
+            query=encode_query(operation.id, parameters),
+            headers=check_headers(given_headers),
+            body=plain_body(operation.id, body),
+            has_body=body is not None,
+            timeout=config.timeout if timeout is None else check_seconds(timeout, "timeout"),
+            total_timeout=config.total_timeout if total is None else check_seconds(total, "total_timeout"),
+            max_retries=config.max_retries if retries is None else check_retries(retries, "max_retries"),
+        )
+
+    def _exchange(self, call: Call) -> Exchange:
+        return exchange(call, self._config, self._shared.health, self._shared.environment)
+
+    def _finish(self, call: Call, answer: Answer, result: type[T], with_perf: bool) -> T | LayerResponse[T]:
+        data = decode(call.operation, answer, result)
+        if not with_perf:
+            return data
+        return LayerResponse(data, answer.perf(self._shared.environment.clock))
+
+
+def undescribed_operation(method: Method, path: str, safe: Safe) -> Operation:
+    if not path.startswith("/") or "?" in path or "#" in path:
+        raise ConfigError(f"request: path must begin with / and hold no query or fragment, got {path!r}")
+    if any(segment in (".", "..") or segment.startswith("{") for segment in path.split("/")):
+        raise ConfigError(f'request: path may hold no ".", ".." or template segment, got {path!r}')
+    return Operation(id="request", method=method, path=path, safe=safe)
+
+
+def split_options(options: dict[str, Any]) -> dict[str, Any]:
+    return {"with_perf": options.pop("with_perf", False), "options": options}
