@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { manualClock } from "../../test/scripted-upstream.js";
+import { manualClock } from "../../test/upstream-double.js";
 import { BoundedCache } from "./bounded-cache.js";
 
 describe("BoundedCache", () => {

@@ -6,7 +6,7 @@ import {
   manualClock,
   type Script,
   scriptedUpstream,
-} from "../../test/scripted-upstream.js";
+} from "../../test/upstream-double.js";
 import type { UpstreamRequest } from "../ports/upstream.js";
 import { createDocumentReads } from "./document-reads.js";
 import { createDocuments } from "./documents.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contextWith } from "../../test/scripted-upstream.js";
+import { contextWith } from "../../test/upstream-double.js";
 import { forwardedHeaders, namespacePath, tracingHeaders } from "./forwarding.js";
 
 const headers = {

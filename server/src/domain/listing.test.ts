@@ -6,7 +6,7 @@ import {
   manualClock,
   type Script,
   scriptedUpstream,
-} from "../../test/scripted-upstream.js";
+} from "../../test/upstream-double.js";
 import { AppError } from "../errors.js";
 import type { Upstream } from "../ports/upstream.js";
 import { createDomain } from "./create-domain.js";

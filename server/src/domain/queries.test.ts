@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answerText, contextWith, scriptedUpstream } from "../../test/scripted-upstream.js";
+import { answerText, contextWith, scriptedUpstream } from "../../test/upstream-double.js";
 import { createQueries } from "./queries.js";
 
 function gateway() {

@@ -5,7 +5,7 @@ import {
   contextWith,
   manualClock,
   scriptedUpstream,
-} from "../../test/scripted-upstream.js";
+} from "../../test/upstream-double.js";
 import { AppError } from "../errors.js";
 import { createStamps } from "./stamps.js";
 import { createWrites } from "./writes.js";

@@ -149,7 +149,7 @@ function listening(child: ChildProcess, timeoutMs: number): Promise<number> {
       clearTimeout(timer);
       reject(new Error(message));
     };
-    child.once("error", (error) => fail(`embedded engine could not be started: ${error.message}`));
+    child.on("error", (error) => fail(`embedded engine could not be started: ${error.message}`));
     child.once("exit", (code, signal) =>
       fail(`embedded engine stopped while starting (${signal ?? `exit code ${code}`})`),
     );
