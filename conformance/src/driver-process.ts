@@ -21,6 +21,8 @@ export interface Hello {
   driver: string;
   runtime: string;
   client_version: string;
+  /** What the library cannot do, with the reason. */
+  lacks?: Record<string, string>;
 }
 
 export type Reply =
@@ -60,6 +62,7 @@ export class DriverProcess {
   #lastId = 0;
   #onHello: ((hello: Hello) => void) | undefined;
   #closing = false;
+  #lacks: Record<string, string> = {};
 
   private constructor(command: DriverCommand) {
     const inherited = Object.fromEntries(
@@ -93,7 +96,14 @@ export class DriverProcess {
       "hello",
     );
     driver.#waiting.delete(0);
+    driver.#lacks = hello.lacks ?? {};
     return { driver, hello };
+  }
+
+  /** Why the library cannot do one of these things; undefined when it can do all. */
+  lacking(needs: readonly string[]): string | undefined {
+    const missing = needs.find((need) => this.#lacks[need] !== undefined);
+    return missing === undefined ? undefined : `lacks ${missing}: ${this.#lacks[missing]}`;
   }
 
   get usable(): boolean {

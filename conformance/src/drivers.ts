@@ -79,7 +79,13 @@ function goBinary(root: string): string {
 }
 
 async function buildTypescript(root: string): Promise<void> {
-  await attempt("build the TypeScript client", "npm", ["run", "build", "--silent", "-w", "hevlayer"], root);
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  await attempt(
+    "build the TypeScript client",
+    process.execPath,
+    [compiler, "-b", "clients/typescript"],
+    root,
+  );
 }
 
 async function checkPython(root: string): Promise<void> {

@@ -7,8 +7,16 @@ import type { Scenario } from "./scenario.js";
  * - `not-run`: the driver could not be started or was lost too often.
  * - `known`: fails, and the driver's list of known failures says why.
  * - `unexpected-pass`: passes, though the list says it fails.
+ * - `unsupported`: the driver declares, with a reason, that its library cannot do what the scenario needs.
  */
-export type CaseState = "passed" | "failed" | "server" | "not-run" | "known" | "unexpected-pass";
+export type CaseState =
+  | "passed"
+  | "failed"
+  | "server"
+  | "not-run"
+  | "known"
+  | "unexpected-pass"
+  | "unsupported";
 
 export interface CaseResult {
   scenario: Scenario;
@@ -43,9 +51,14 @@ export function groupOf(scenario: Scenario): string {
   return scenario.id.split("/")[0] ?? scenario.id;
 }
 
-/** Red states. `known` counts as skipped: it ran, and its failure is accounted for. */
+/** States that are skipped with a stated reason. */
+export function isSkipped(state: CaseState): boolean {
+  return state === "known" || state === "unsupported";
+}
+
+/** States that make the run red. */
 export function isRed(state: CaseState): boolean {
-  return state !== "passed" && state !== "known";
+  return state !== "passed" && !isSkipped(state);
 }
 
 /** Sums a run; a gate that does not hold counts as one failure. */
@@ -54,6 +67,6 @@ export function totalsOf(result: RunResult): Totals {
   return {
     passed: cases.filter((one) => one.state === "passed").length,
     failed: cases.filter((one) => isRed(one.state)).length + result.gates.length,
-    skipped: cases.filter((one) => one.state === "known").length,
+    skipped: cases.filter((one) => isSkipped(one.state)).length,
   };
 }

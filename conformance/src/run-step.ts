@@ -107,6 +107,7 @@ function messageOf(step: Step, client: ClientConfig, namespace: string, context:
     path,
     query: step.query ?? {},
     takes: { body: operation.hasBody, query: operation.queryParams.length > 0 },
+    lifts: operation.meta.map((hint) => hint.field),
     options: { ...step.options },
     ...(step.body === undefined ? {} : { body: step.body }),
     ...(step.expect?.meta === undefined ? {} : { perf: true }),

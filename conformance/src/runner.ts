@@ -101,6 +101,8 @@ async function runInLane(
   const started = performance.now();
   const driver = await lane.driver().catch((cause: unknown) => messageOf(cause));
   if (typeof driver === "string") return caseOf(scenario, driverName, "not-run", [driver]);
+  const lacking = driver.lacking(scenario.needs ?? []);
+  if (lacking !== undefined) return caseOf(scenario, driverName, "unsupported", [lacking]);
   const outcome = await runCase(scenario, driverName, driver, context);
   for (const operation of outcome.called) called.add(operation);
   if (outcome.driverLost) await lane.drop();

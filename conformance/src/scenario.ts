@@ -95,6 +95,8 @@ export interface Scenario {
   server: ServerKind;
   columns?: "all" | "clients" | "control";
   why_columns?: string;
+  /** What the library must be able to do; a driver may declare that it lacks it. */
+  needs?: string[];
   client?: ClientConfig;
   script?: Answer[];
   steps: Step[];

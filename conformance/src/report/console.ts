@@ -67,6 +67,8 @@ function word(one: CaseResult): string {
       return "NOT RUN";
     case "known":
       return "KNOWN";
+    case "unsupported":
+      return "SKIP";
     case "unexpected-pass":
       return "UNEXPECTED PASS";
   }

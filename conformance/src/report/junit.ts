@@ -1,5 +1,5 @@
 /** JUnit XML: one suite per driver, one case per scenario, the judged operationIds as a property of the case. */
-import { type CaseResult, groupOf, isRed, type RunResult } from "../results.js";
+import { type CaseResult, groupOf, isRed, isSkipped, type RunResult } from "../results.js";
 
 /** The whole run as JUnit XML. Gates are a suite of their own, so that a red gate is red there too. */
 export function junitReport(result: RunResult): string {
@@ -19,7 +19,7 @@ export function junitReport(result: RunResult): string {
 function suite(name: string, cases: string[], results: readonly CaseResult[]): string {
   const errors = results.filter((one) => one.state === "not-run").length;
   const failures = results.filter((one) => isRed(one.state)).length - errors;
-  const skipped = results.filter((one) => one.state === "known").length;
+  const skipped = results.filter((one) => isSkipped(one.state)).length;
   const time = seconds(results.reduce((sum, one) => sum + one.durationMs, 0));
   return `  <testsuite name="${attribute(name)}" tests="${results.length}" failures="${failures}" errors="${errors}" skipped="${skipped}" time="${time}">\n${cases.join("\n")}\n  </testsuite>`;
 }
@@ -37,6 +37,7 @@ function verdict(one: CaseResult): string {
     case "passed":
       return "";
     case "known":
+    case "unsupported":
       return `<skipped message="${message}"/>`;
     case "not-run":
       return `<error type="not-run" message="${message}">${detail}</error>`;
