@@ -17,9 +17,8 @@ const CODE_INFO = `class ErrorCodeInfo(NamedTuple):
 export function emitErrors(api: Api): string {
   const out = new Printer(PYTHON).preamble('"""Error codes that the gateway itself answers with."""');
   out.import({ from: "__future__", name: "annotations" });
-  for (const name of ["Final", "Literal", "NamedTuple", "TypeAlias"]) out.import({ from: "typing", name });
-  const codes = api.errorCodes.map((error) => pythonString(error.code)).join(", ");
-  out.line(`ErrorCode: TypeAlias = Literal[${codes}]`);
+  for (const name of ["Final", "NamedTuple", "TypeAlias"]) out.import({ from: "typing", name });
+  out.line(`ErrorCode: TypeAlias = ${codeType(api, out)}`);
   out.doc("A code of the catalogue. An answer relayed from Turbopuffer has prose in its place.");
   out.blank().blank().line(CODE_INFO).blank().blank();
   out.block(
@@ -38,4 +37,11 @@ export function emitErrors(api: Api): string {
   );
   out.doc("Codes after which the same request cannot succeed.");
   return out.toString();
+}
+
+/** Python has no empty Literal, so a spec without a catalogue leaves codes as plain strings. */
+function codeType(api: Api, out: Printer): string {
+  if (api.errorCodes.length === 0) return "str";
+  const codes = api.errorCodes.map((error) => pythonString(error.code)).join(", ");
+  return `${out.import({ from: "typing", name: "Literal" })}[${codes}]`;
 }
