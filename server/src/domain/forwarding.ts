@@ -9,15 +9,16 @@ import type { HeaderValues } from "../ports/upstream.js";
 import type { RequestContext } from "./context.js";
 
 const forwardedNames = new Set(["content-type", "accept", "accept-encoding", "x-request-id"]);
-const forwardedPrefixes = ["x-turbopuffer-", "x-stainless-"];
+const vendorPrefix = "x-turbopuffer-";
+const clientPrefix = "x-stainless-";
 
-/** Headers of the caller that go upstream with a body of `hasBody`; bodies are always sent as plain JSON. */
+/** Headers of the caller that go upstream. Its `content-encoding` does not: bodies are sent as plain JSON. */
 export function forwardedHeaders(context: RequestContext): HeaderValues {
   const headers: Record<string, string | readonly string[]> = {};
   for (const name of Object.keys(context.headers)) {
     const value = context.headers[name];
     if (value === undefined) continue;
-    if (forwardedNames.has(name) || forwardedPrefixes.some((prefix) => name.startsWith(prefix))) {
+    if (forwardedNames.has(name) || name.startsWith(vendorPrefix) || name.startsWith(clientPrefix)) {
       headers[name] = value;
     }
   }

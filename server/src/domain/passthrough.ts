@@ -17,7 +17,9 @@ export function forward(
   request: Passthrough,
 ): Promise<UpstreamAnswer> {
   return upstream.send({
-    ...request,
+    method: request.method,
+    path: request.path,
+    effect: request.effect,
     // An empty body and no body are the same to upstream, and only the latter is sent without a content type.
     body: request.body?.length ? request.body : undefined,
     query: context.rawQuery,

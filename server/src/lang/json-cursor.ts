@@ -56,6 +56,7 @@ export class JsonCursor {
   #nextQuote = -1;
   #nextBackslash = -1;
   #nextBracket = -1;
+  #nextClose = -1;
   #nextBrace = -1;
 
   constructor(bytes: Buffer, start = 0, end = bytes.length) {
@@ -241,8 +242,9 @@ export class JsonCursor {
   /** Leaps an array that holds neither strings nor containers; false when this one does. */
   #leapFlatArray(): boolean {
     const from = this.position + 1;
-    const close = this.bytes.indexOf(CLOSE_BRACKET, from);
-    if (close < 0 || close >= this.end) this.fail("unterminated array", this.end);
+    if (this.#nextClose < from) this.#nextClose = this.#search(CLOSE_BRACKET, from);
+    const close = this.#nextClose;
+    if (close >= this.end) this.fail("unterminated array", this.end);
     if (this.#nextQuote < from) this.#nextQuote = this.#search(QUOTE, from);
     if (this.#nextQuote < close) return false;
     if (this.#nextBracket < from) this.#nextBracket = this.#search(OPEN_BRACKET, from);
@@ -269,6 +271,13 @@ export class JsonCursor {
         this.#skipString();
         at = this.position;
         continue;
+      }
+      if (byte === OPEN_BRACKET) {
+        this.position = at;
+        if (this.#leapFlatArray()) {
+          at = this.position;
+          continue;
+        }
       }
       if (byte === OPEN_BRACKET || byte === OPEN_BRACE) open.push(byte + 2);
       else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {

@@ -89,8 +89,9 @@ export function createTurbopuffer(options: TurbopufferOptions): Upstream {
 
   function dispatchOptions(request: UpstreamRequest): Dispatcher.DispatchOptions {
     const headers: Record<string, string | string[]> = { accept: "application/json" };
-    for (const [name, value] of Object.entries(request.headers ?? {})) {
-      headers[name] = typeof value === "string" ? value : [...value];
+    for (const name in request.headers) {
+      const value = request.headers[name];
+      if (value !== undefined) headers[name] = typeof value === "string" ? value : [...value];
     }
     headers.authorization = authorization;
     if (request.answer === "decoded") headers["accept-encoding"] = options.decodedEncoding ?? "gzip";
@@ -143,7 +144,8 @@ const relayedNames = new Set([
 
 function relayable({ status, headers, body }: CollectedAnswer): UpstreamAnswer {
   const kept: Record<string, string | readonly string[]> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name];
     if (value === undefined) continue;
     if (relayedNames.has(name) || name.startsWith("x-turbopuffer-")) kept[name] = value;
   }

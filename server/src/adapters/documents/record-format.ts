@@ -1,0 +1,107 @@
+/**
+ * The bytes of a cached record in the embedded store. The vector is kept apart, so that reading attributes never touches it;
+ * the record names the version under which its vector was written, and both carry a checksum, so that damage is seen instead
+ * of served.
+ *
+ * | at | bytes | |
+ * |---|---|---|
+ * | 0 | 1 | format |
+ * | 1 | 4 | CRC-32 of everything after it |
+ * | 5 | 8 | version, also the record's place in the order of writing |
+ * | 13 | 8 | expiry, epoch-ms; 0 = none |
+ * | 21 | 8 | version of the vector; 0 = none |
+ * | 29 | 2, 2 | length of mark and epoch |
+ * | 33 | 1 | 1 when there are attributes |
+ * | 34 | | mark, epoch, attributes |
+ */
+
+import zlib from "node:zlib";
+
+const FORMAT = 1;
+const HEADER_BYTES = 34;
+const VECTOR_HEADER_BYTES = 13;
+
+export interface StoredRecord {
+  readonly version: number;
+  /** Epoch-ms; 0 when it never expires. */
+  readonly expiresAt: number;
+  /** 0 when there is no vector. */
+  readonly vectorVersion: number;
+  readonly mark: Uint8Array;
+  readonly epoch: string;
+  readonly attributes: Uint8Array | undefined;
+}
+
+/** Stored bytes are not those that were written. */
+export class RecordDamage extends Error {
+  override readonly name = "RecordDamage";
+}
+
+export function encodeRecord(record: StoredRecord): Buffer {
+  const epoch = Buffer.from(record.epoch, "utf8");
+  const attributes = record.attributes ?? new Uint8Array(0);
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + record.mark.length + epoch.length + attributes.length);
+  bytes.writeUInt8(FORMAT, 0);
+  bytes.writeBigUInt64BE(BigInt(record.version), 5);
+  bytes.writeDoubleBE(record.expiresAt, 13);
+  bytes.writeBigUInt64BE(BigInt(record.vectorVersion), 21);
+  bytes.writeUInt16BE(record.mark.length, 29);
+  bytes.writeUInt16BE(epoch.length, 31);
+  bytes.writeUInt8(record.attributes === undefined ? 0 : 1, 33);
+  bytes.set(record.mark, HEADER_BYTES);
+  bytes.set(epoch, HEADER_BYTES + record.mark.length);
+  bytes.set(attributes, HEADER_BYTES + record.mark.length + epoch.length);
+  bytes.writeUInt32BE(zlib.crc32(bytes.subarray(5)), 1);
+  return bytes;
+}
+
+/** @throws RecordDamage when the bytes are not what `encodeRecord` made */
+export function decodeRecord(bytes: Buffer): StoredRecord {
+  if (
+    bytes.length < HEADER_BYTES ||
+    bytes[0] !== FORMAT ||
+    bytes.readUInt32BE(1) !== zlib.crc32(bytes.subarray(5))
+  )
+    throw new RecordDamage(`a cached record of ${bytes.length} bytes does not match its checksum`);
+  const markEnd = HEADER_BYTES + bytes.readUInt16BE(29);
+  const epochEnd = markEnd + bytes.readUInt16BE(31);
+  return {
+    ...decodeHeader(bytes),
+    mark: bytes.subarray(HEADER_BYTES, markEnd),
+    epoch: bytes.toString("utf8", markEnd, epochEnd),
+    attributes: bytes[33] === 1 ? bytes.subarray(epochEnd) : undefined,
+  };
+}
+
+/** The fields a writer needs of the record it replaces, without reading the rest. */
+export function decodeHeader(bytes: Buffer): Pick<StoredRecord, "version" | "expiresAt" | "vectorVersion"> {
+  if (bytes.length < HEADER_BYTES)
+    throw new RecordDamage(`a cached record of ${bytes.length} bytes is shorter than its header`);
+  return {
+    version: Number(bytes.readBigUInt64BE(5)),
+    expiresAt: bytes.readDoubleBE(13),
+    vectorVersion: Number(bytes.readBigUInt64BE(21)),
+  };
+}
+
+export function encodeVector(version: number, vector: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(VECTOR_HEADER_BYTES + vector.length);
+  bytes.writeUInt8(FORMAT, 0);
+  bytes.writeBigUInt64BE(BigInt(version), 5);
+  bytes.set(vector, VECTOR_HEADER_BYTES);
+  bytes.writeUInt32BE(zlib.crc32(bytes.subarray(5)), 1);
+  return bytes;
+}
+
+/** @throws RecordDamage when the bytes are not those written under `version` */
+export function decodeVector(bytes: Buffer | undefined, version: number): Buffer {
+  if (
+    bytes === undefined ||
+    bytes.length < VECTOR_HEADER_BYTES ||
+    bytes[0] !== FORMAT ||
+    bytes.readUInt32BE(1) !== zlib.crc32(bytes.subarray(5)) ||
+    Number(bytes.readBigUInt64BE(5)) !== version
+  )
+    throw new RecordDamage("a cached vector is not the one its record names");
+  return bytes.subarray(VECTOR_HEADER_BYTES);
+}
