@@ -9,7 +9,7 @@ import { markReach } from "./build/reach.js";
 import { buildType } from "./build/schema.js";
 import type { Api, NamedType, Operation } from "./model.js";
 import { splitWords } from "./names.js";
-import { type SpecNode, SpecSource } from "./spec-source.js";
+import { SpecError, type SpecNode, SpecSource } from "./spec-source.js";
 
 export interface LoadedSpec {
   api: Api;
@@ -21,8 +21,18 @@ export interface LoadedSpec {
  * @throws SpecError naming file, line, rule and remedy
  */
 export async function loadSpec(path: string): Promise<LoadedSpec> {
-  const source = new SpecSource(relative(process.cwd(), path) || path, await readFile(path, "utf8"));
+  const source = await readSpec(path);
   return { api: buildApi(source.root), source };
+}
+
+/** Reads the spec without building it. @throws SpecError when it cannot be read or is not YAML */
+export async function readSpec(path: string): Promise<SpecSource> {
+  const file = relative(process.cwd(), path) || path;
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SpecError(file, 1, `the spec cannot be read: ${reason}`);
+  });
+  return new SpecSource(file, text);
 }
 
 export function buildApi(root: SpecNode): Api {

@@ -5,6 +5,7 @@ import { realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { houseFindings } from "./lint/house-rules.js";
 import { loadSpec } from "./load.js";
 import { SpecError } from "./spec-source.js";
 import { loadTargets, targetNames } from "./targets.js";
@@ -16,6 +17,7 @@ Generates the clients and the server's route stubs from openapi.yaml.
 
   --target NAME   generate only this target; may be repeated (default: all)
   --check         write nothing; list stale, missing and extra files, exit 1 if there are any
+  --lint          write nothing; check the spec against redocly.yaml and the house rules, exit 1 if one is broken
   --list          print the targets and exit
   --spec FILE     read this spec (default: openapi.yaml at the repository root)
   --root DIR      write below this folder (default: the repository root)
@@ -28,6 +30,7 @@ const REPOSITORY = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 interface Options {
   targets: string[];
   check: boolean;
+  lint: boolean;
   spec: string;
   root: string;
 }
@@ -43,7 +46,8 @@ export async function main(
 ): Promise<number> {
   try {
     const options = readOptions(args, print);
-    return options ? await generate(options, print, complain) : 0;
+    if (!options) return 0;
+    return options.lint ? await lint(options, print, complain) : await generate(options, print, complain);
   } catch (error) {
     if (error instanceof UsageError) {
       complain(`${error.message}; see --help`);
@@ -80,6 +84,7 @@ function readOptions(args: string[], print: (line: string) => void): Options | u
   return {
     targets,
     check: values.check ?? false,
+    lint: values.lint ?? false,
     spec: resolve(values.spec ?? join(root, "openapi.yaml")),
     root,
   };
@@ -91,6 +96,7 @@ function parse(args: string[]) {
     options: {
       target: { type: "string", multiple: true },
       check: { type: "boolean" },
+      lint: { type: "boolean" },
       list: { type: "boolean" },
       spec: { type: "string" },
       root: { type: "string" },
@@ -99,12 +105,30 @@ function parse(args: string[]) {
   });
 }
 
+async function lint(
+  options: Options,
+  print: (line: string) => void,
+  complain: (line: string) => void,
+): Promise<number> {
+  // Loaded on demand: the linter alone takes longer to load than everything generation needs.
+  const { lintSpec } = await import("./lint/lint.js");
+  const problems = await lintSpec(options.spec, join(options.root, "redocly.yaml"));
+  for (const problem of problems) complain(problem);
+  if (problems.length === 0) print("the spec keeps every rule");
+  return problems.length > 0 ? 1 : 0;
+}
+
 async function generate(
   options: Options,
   print: (line: string) => void,
   complain: (line: string) => void,
 ): Promise<number> {
   const { api, source } = await loadSpec(options.spec);
+  const findings = [...houseFindings(source.root, api)];
+  for (const { node, message } of findings) {
+    complain(new SpecError(source.file, source.lineOf(node.path), message).message);
+  }
+  if (findings.length > 0) return 1;
   const targets = await loadTargets(options.targets);
   const context = { specPath: options.spec, document: source.value };
   const files = (await Promise.all(targets.map((target) => emitTarget(target, api, context)))).flat();

@@ -90,8 +90,12 @@ function keyword(kind: ts.KeywordTypeSyntaxKind): ts.TypeNode {
 }
 
 /** `"hit" | "miss" | (string & {})`: known values complete in editors, unknown ones are legal. */
-function openEnum(values: string[]): ts.TypeNode {
-  const known = values.map((value) => factory.createLiteralTypeNode(factory.createStringLiteral(value)));
+function openEnum(values: unknown[]): ts.TypeNode {
+  const known = values.map((value) =>
+    factory.createLiteralTypeNode(
+      value === null ? factory.createNull() : factory.createStringLiteral(String(value)),
+    ),
+  );
   const anyString = factory.createIntersectionTypeNode([
     keyword(ts.SyntaxKind.StringKeyword),
     factory.createTypeLiteralNode([]),
@@ -119,7 +123,7 @@ function nameOf(member: ts.PropertySignature): string {
   return ts.isIdentifier(member.name) || ts.isStringLiteral(member.name) ? member.name.text : "";
 }
 
-/** Prints a type with references by name, open objects as one literal, and comments without tags, wrapped. */
+/** Prints a type with references by name, open objects as one literal, and comments wrapped, their tags dropped. */
 function printType(type: ts.TypeNode): string {
   const source = ts.createSourceFile("schema.ts", "", ts.ScriptTarget.Latest);
   const text = ts.createPrinter().printNode(ts.EmitHint.Unspecified, type, source);
@@ -138,7 +142,7 @@ function printComment(indent: string, body: string): string {
   const text = body
     .split("\n")
     .map((line) => line.trim().replace(/^\* ?/, ""))
-    .filter((line) => !/^(Format: \S+|@enum \{\w+\})$/.test(line))
+    .filter((line) => !/^(Format: \S+|@enum \{\S+\}|@constant|@default .*)$/.test(line))
     .join("\n")
     .replace(/@description /g, "")
     .trim();

@@ -81,6 +81,14 @@ function optionParams(operation: Operation): { name: string; param: Param }[] {
   return named;
 }
 
+/** The type of the options argument, and whether it must be given. */
+function optionsOf(emission: Emission, operation: Operation): { options: string; required: boolean } {
+  return {
+    options: optionsName(operation) ?? emission.call("CallOptions"),
+    required: optionParams(operation).some(({ param }) => param.required),
+  };
+}
+
 function optionsName(operation: Operation): string | undefined {
   return optionParams(operation).length > 0 ? `${pascal(operation.words)}Options` : undefined;
 }
@@ -162,8 +170,7 @@ function argumentName(param: Param): string {
 function emitMethod(emission: Emission, operation: Operation): void {
   const { printer } = emission;
   const { parameters, path, body } = signature(emission, operation);
-  const options = optionsName(operation) ?? emission.call("CallOptions");
-  const required = optionParams(operation).some(({ param }) => param.required);
+  const { options, required } = optionsOf(emission, operation);
   const result = resultName(emission, operation);
   printer.blank().doc(methodDoc(operation));
   printer.block(
@@ -189,14 +196,14 @@ function emitIterator(emission: Emission, operation: Operation, page: PagedHint)
   const pageType = resultName(emission, operation);
   const item = typeText(itemType(emission.api, operation, page), (used) => emission.type(used));
   const pages = printer.import({ from: "../pages.js", name: "Pages", typeOnly: true });
-  const options = optionsName(operation) ?? emission.call("CallOptions");
+  const { options, required } = optionsOf(emission, operation);
   printer
     .blank()
     .doc(
       `Walks \`${operation.id}\` across its pages: \`for await\` gives the items, \`.pages()\` whole pages. Options apply to every page.`,
     );
   printer.block(
-    `${camel(iterWords(operation.words))}(${[...parameters, `options?: ${options}<false>`].join(", ")}): ${pages}<${pageType}, ${item}> {`,
+    `${camel(iterWords(operation.words))}(${[...parameters, `options${required ? "" : "?"}: ${options}<false>`].join(", ")}): ${pages}<${pageType}, ${item}> {`,
     () => printer.line(`return this.#caller.pages(OPERATIONS.${operation.id}, ${path}, options);`),
     "}",
   );

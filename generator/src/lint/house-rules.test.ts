@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { apiOf, SPEC, sourceOf, specWith } from "../../test/fixture.js";
+import { HOUSE_RULES, houseFindings } from "./house-rules.js";
+
+/** One way to break each rule: what to replace, by what, and what is said. */
+const BREACHES: Readonly<Record<string, [find: string, replacement: string, message: string]>> = {
+  "closed-error-catalogue": ["enum: [not_found]", "enum: [not_found, gone]", "x-hev-errors lacks gone"],
+  "shared-error-schema": [
+    'schema: { $ref: "#/components/schemas/Error" }',
+    'schema: { $ref: "#/components/schemas/ThingList" }',
+    "404 must answer with the schema Error",
+  ],
+  "pages-fit": ["items: things,", "items: rows,", "items names rows, which is not a list"],
+  "access-fits-security": ["x-hev-access: read", "x-hev-access: none", "go together"],
+  "safe-fits-method": ["x-hev-safe: read", "x-hev-safe: once", "a GET must have x-hev-safe: read"],
+  "fallthrough-fits": [
+    "x-hev-safe: read",
+    "x-hev-safe: read\n      x-hev-upstream-path: /v1/x",
+    "has no effect",
+  ],
+  "tags-used": [
+    "tags:\n",
+    "tags:\n  - { name: empty, description: Nothing. }\n",
+    "tag empty has no operations",
+  ],
+  "bodies-have-examples": [
+    "              example: { things: [] }\n",
+    "",
+    "the successful answer has no example",
+  ],
+  "schemas-described": [
+    "{ type: string, description: Why. }",
+    "{ type: string }",
+    "Error.message has no description",
+  ],
+  "known-hints": ["x-hev-errors:", "x-hev-extra: 1\nx-hev-errors:", "unknown hint x-hev-extra"],
+};
+
+const findingsOf = (text: string): string[] =>
+  [...houseFindings(sourceOf(text).root, apiOf(text))].map((finding) => finding.message);
+
+describe("house rules", () => {
+  it("find nothing in a correct spec", () => {
+    expect(findingsOf(SPEC)).toEqual([]);
+  });
+
+  it("each have a breach below", () => {
+    expect(Object.keys(BREACHES)).toEqual(Object.keys(HOUSE_RULES));
+  });
+
+  it.each(Object.entries(BREACHES))("%s is broken and says so", (_rule, [find, replacement, message]) => {
+    const found = findingsOf(specWith(find, replacement));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(message);
+  });
+
+  it.each([
+    ["cursor: cursor", "cursor: after", "cursor names after"],
+    ["field: next_cursor", "field: next", "next names next"],
+    ["field: next_cursor", "last_item: sha", "next names sha"],
+    [
+      "      x-hev-page: { cursor: cursor, items: things, next: { field: next_cursor } }\n",
+      "",
+      "give it x-hev-page",
+    ],
+  ])("see a page hint with %s as %s", (find, replacement, message) => {
+    expect(findingsOf(specWith(find, replacement)).join("\n")).toContain(message);
+  });
+});
