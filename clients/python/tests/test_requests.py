@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import gzip
 import math
 import platform
@@ -130,6 +131,13 @@ def test_integers_to_two_to_the_64_stay_exact_both_ways(
     )
 
 
+class SwappedFloats(ctypes.c_float.__ctype_be__ * 2):  # type: ignore[misc]  # ctypes makes bases at run time
+    """An array that memoryview cannot unpack and that lists itself, as some of numpy's do."""
+
+    def tolist(self) -> list[float]:
+        return list(self)
+
+
 @pytest.mark.parametrize(
     "vector",
     [
@@ -138,6 +146,8 @@ def test_integers_to_two_to_the_64_stay_exact_both_ways(
         array.array("f", [0.5, 1.0]),
         array.array("d", [0.5, 1.0]),
         memoryview(array.array("f", [0.5, 1.0])),
+        (ctypes.c_float * 2)(0.5, 1.0),
+        SwappedFloats(0.5, 1.0),
     ],
 )
 def test_vectors_are_accepted_as_sequences_and_as_buffers(

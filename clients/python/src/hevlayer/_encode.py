@@ -23,7 +23,7 @@ DEPTH_MAX: Final = 200
 """Nesting beyond this is a cycle or a mistake."""
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-_ITEMS_PER_FORMAT: Final = frozenset("fdbBhHiIlLqQ")
+_ITEM_FORMATS: Final = frozenset("fdbBhHiIlLqQ?")
 
 
 class NumberBuffer(Protocol):
@@ -222,17 +222,19 @@ def _plain_number(value: Any) -> Any:
 
 
 def _buffer_numbers(value: Any) -> Any:
-    """The numbers of an `array.array`, `memoryview` or numpy array; None for anything else."""
+    """The numbers of an `array.array`, `memoryview`, numpy or ctypes array; None for anything else."""
     try:
-        view = memoryview(value)
+        with memoryview(value) as view:
+            if view.format in _ITEM_FORMATS:
+                return view.tolist()
     except TypeError:
         return None
-    with view:
-        if view.format.lstrip("@=<") in _ITEMS_PER_FORMAT or view.format == "?":
-            return view.tolist()
+    except ValueError:
+        # An array whose items have no buffer format, dates for example.
+        pass
+    # What memoryview cannot unpack (float16, explicit byte order) knows how to list itself.
     to_list = getattr(value, "tolist", None)
-    # float16 and byte-swapped arrays have no memoryview conversion, but know their own.
-    return to_list() if to_list is not None else None
+    return to_list() if to_list is not None else list(value)
 
 
 def _finite(value: float) -> float:
