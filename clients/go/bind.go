@@ -63,6 +63,11 @@ func bind(value any, into reflect.Value, path string) error {
 			into.SetInt(number)
 			return nil
 		}
+	case reflect.Uint64:
+		if number, ok := toUint64(value); ok {
+			into.SetUint(number)
+			return nil
+		}
 	case reflect.Float64:
 		if number, ok := toFloat64(value); ok {
 			into.SetFloat(number)
@@ -158,6 +163,14 @@ func toInt64(value any) (int64, bool) {
 	default:
 		return 0, false
 	}
+}
+
+func toUint64(value any) (uint64, bool) {
+	if number, ok := value.(uint64); ok {
+		return number, true
+	}
+	number, ok := toInt64(value)
+	return uint64(number), ok && number >= 0
 }
 
 func toFloat64(value any) (float64, bool) {

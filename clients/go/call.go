@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -182,7 +183,9 @@ func (out *outgoing) request(ctx context.Context, to *target) (*http.Request, er
 	if err != nil {
 		return nil, configError("%s %s is not a request: %s", out.op.method, out.path, err)
 	}
-	request.Header.Set("Accept", "application/json")
+	if out.op.answers != answersText {
+		request.Header.Set("Accept", "application/json")
+	}
 	request.Header.Set("User-Agent", userAgent)
 	if out.hasBody {
 		request.Header.Set("Content-Type", "application/json")
@@ -208,10 +211,13 @@ func isLayerHeader(name string) bool {
 
 // decode reads a success into the value that into points at, with the headers that belong to it.
 func (a *answer) decode(op *operation, into any) error {
-	if len(a.body) == 0 {
-		if op.emptyOK {
-			return nil
-		}
+	switch {
+	case op.answers == answersNothing, op.answers == answersAnything && len(a.body) == 0:
+		return nil
+	case op.answers == answersText:
+		reflect.ValueOf(into).Elem().SetString(string(a.body))
+		return nil
+	case len(a.body) == 0:
 		return a.undecodable(errors.New("the body is empty"))
 	}
 	value, err := parseJSON(a.body)

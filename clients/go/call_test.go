@@ -290,3 +290,21 @@ func TestAClientIsSafeForSeveralGoroutines(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerMayBeTextOrNothing(t *testing.T) {
+	server := serve(t, reply{status: 200, body: "layer_up 1\n"}, reply{status: 204}, reply{status: 200, body: "<ignored>"})
+	client, _ := testClient(t, server.URL)
+	text := &operation{id: "getMetrics", method: "GET", route: "/metrics", answers: answersText}
+	got, err := call[string](context.Background(), client, text, arguments{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "text", got.Data, "layer_up 1\n")
+	equal(t, "accept", server.last(t).header.Get("Accept"), "")
+	nothing := &operation{id: "deleteThing", method: "DELETE", route: "/v2/things", answers: answersNothing}
+	for range 2 {
+		if _, err = call[struct{}](context.Background(), client, nothing, arguments{}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}

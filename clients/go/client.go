@@ -60,7 +60,7 @@ func (c *Client) GoString() string { return c.String() }
 // counts as safe to repeat, PUT and DELETE as idempotent, any other method is sent again only when it surely
 // was not processed.
 func (c *Client) Request(ctx context.Context, method, path string, body any, opts ...RequestOption) (*LayerResponse[any], error) {
-	op := &operation{id: "request", method: strings.ToUpper(method), route: path, body: bodyOptional, emptyOK: true}
+	op := &operation{id: "request", method: strings.ToUpper(method), route: path, body: bodyOptional, answers: answersAnything}
 	switch op.method {
 	case "GET":
 		op.safe = safeRead

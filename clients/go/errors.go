@@ -190,7 +190,7 @@ var (
 	// ErrServer is any status from 500.
 	ErrServer error = statusError{text: "server error", from: 500, to: 599}
 	// ErrUnsupported is the code UnsupportedByStore, whatever the status; Feature says what is missing.
-	ErrUnsupported error = statusError{text: "unsupported by the store", kind: ErrorCodeUnsupportedByStore}
+	ErrUnsupported error = statusError{text: "unsupported by the store", kind: "UnsupportedByStore"}
 )
 
 const (

@@ -22,9 +22,8 @@ type operation struct {
 	fall     fallthroughClass
 	body     bodyRule
 	// meta names the answer's headers that are lifted into the result.
-	meta []metaHeader
-	// emptyOK allows a success without a body.
-	emptyOK bool
+	meta    []metaHeader
+	answers answerRule
 }
 
 // safety says when a call may be sent again without asking.
@@ -55,6 +54,19 @@ const (
 	bodyNone bodyRule = iota
 	bodyOptional
 	bodyRequired
+)
+
+// answerRule says what a success carries.
+type answerRule int
+
+const (
+	answersJSON answerRule = iota
+	// answersText: the body is the result, as a string.
+	answersText
+	// answersNothing: a body is ignored.
+	answersNothing
+	// answersAnything: JSON, or no body at all.
+	answersAnything
 )
 
 // metaHeader is an answer's header that becomes a field of the result, null when the header is absent.

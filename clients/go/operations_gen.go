@@ -108,7 +108,7 @@ func (c *Client) ListNamespacesWithPerf(ctx context.Context, params *ListNamespa
 	return call[*NamespaceList](ctx, c, &listNamespacesOp, arguments{params: params}, opts)
 }
 
-// IterNamespaces walks all pages of ListNamespaces, from the cursor in params if there is one.
+// IterNamespaces walks all pages of ListNamespaces, from Cursor in params if it is set.
 func (c *Client) IterNamespaces(ctx context.Context, params *ListNamespacesParams, opts ...RequestOption) *Iter[NamespaceSummary] {
 	var first ListNamespacesParams
 	if params != nil {
@@ -296,8 +296,8 @@ func (c *Client) ListTurbopufferNamespacesWithPerf(ctx context.Context, params *
 	return call[map[string]any](ctx, c, &listTurbopufferNamespacesOp, arguments{params: params}, opts)
 }
 
-// IterTurbopufferNamespaces walks all pages of ListTurbopufferNamespaces, from the cursor in
-// params if there is one.
+// IterTurbopufferNamespaces walks all pages of ListTurbopufferNamespaces, from Cursor in params if
+// it is set.
 func (c *Client) IterTurbopufferNamespaces(ctx context.Context, params *ListTurbopufferNamespacesParams, opts ...RequestOption) *Iter[map[string]any] {
 	var first ListTurbopufferNamespacesParams
 	if params != nil {

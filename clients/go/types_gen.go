@@ -13,14 +13,14 @@ type Vector = any
 type Consistency struct {
 	// `strong` sees every acknowledged write; `eventual` may miss the newest ones.
 	Level ConsistencyLevel `json:"level"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
 // ConsistencyLevel: `strong` sees every acknowledged write; `eventual` may miss the newest ones.
 type ConsistencyLevel string
 
-// Known values of ConsistencyLevel. A server may send others.
+// Values of ConsistencyLevel.
 const (
 	ConsistencyLevelStrong   ConsistencyLevel = "strong"
 	ConsistencyLevelEventual ConsistencyLevel = "eventual"
@@ -40,7 +40,7 @@ type PatchByFilter struct {
 	Filters Filter `json:"filters"`
 	// Attributes to set; null clears one.
 	Patch map[string]any `json:"patch"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -89,14 +89,14 @@ type WriteRequest struct {
 	Sharding map[string]any `json:"sharding,omitempty"`
 	// Accept writes even when much data is unindexed. Default false.
 	DisableBackpressure *bool `json:"disable_backpressure,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
 // WriteRequestDistanceMetric: How vectors are compared. Needed on the first write that brings one.
 type WriteRequestDistanceMetric string
 
-// Known values of WriteRequestDistanceMetric. A server may send others.
+// Values of WriteRequestDistanceMetric.
 const (
 	WriteRequestDistanceMetricCosineDistance   WriteRequestDistanceMetric = "cosine_distance"
 	WriteRequestDistanceMetricEuclideanSquared WriteRequestDistanceMetric = "euclidean_squared"
@@ -126,7 +126,7 @@ type WriteResponse struct {
 	DeletedIds  []DocumentID      `json:"deleted_ids,omitempty"`
 	Billing     WriteBilling      `json:"billing"`
 	Performance *WritePerformance `json:"performance,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -134,7 +134,7 @@ type WriteResponse struct {
 type WriteBilling struct {
 	// Bytes written.
 	BillableLogicalBytesWritten *int64 `json:"billable_logical_bytes_written,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -146,7 +146,7 @@ type WritePerformance struct {
 	EmbeddingMS *int64 `json:"embedding_ms,omitempty"`
 	// Tokens embedded.
 	EmbeddingTokens *int64 `json:"embedding_tokens,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -158,7 +158,7 @@ type StatusResponse struct {
 	Message string `json:"message,omitempty"`
 	// Rows changed.
 	RowsAffected *int64 `json:"rows_affected,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -192,14 +192,14 @@ type QueryRequest struct {
 	Consistency    *Consistency               `json:"consistency,omitempty"`
 	// Must equal the namespace's own. Default that one.
 	DistanceMetric QueryRequestDistanceMetric `json:"distance_metric,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
 // QueryRequestVectorEncoding: How vectors are written in the answer. Default float.
 type QueryRequestVectorEncoding string
 
-// Known values of QueryRequestVectorEncoding. A server may send others.
+// Values of QueryRequestVectorEncoding.
 const (
 	QueryRequestVectorEncodingFloat  QueryRequestVectorEncoding = "float"
 	QueryRequestVectorEncodingBase64 QueryRequestVectorEncoding = "base64"
@@ -208,7 +208,7 @@ const (
 // QueryRequestDistanceMetric: Must equal the namespace's own. Default that one.
 type QueryRequestDistanceMetric string
 
-// Known values of QueryRequestDistanceMetric. A server may send others.
+// Values of QueryRequestDistanceMetric.
 const (
 	QueryRequestDistanceMetricCosineDistance   QueryRequestDistanceMetric = "cosine_distance"
 	QueryRequestDistanceMetricEuclideanSquared QueryRequestDistanceMetric = "euclidean_squared"
@@ -227,7 +227,7 @@ type QueryResponse struct {
 	// The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent
 	// while none is known.
 	StableAsOf *int64 `json:"stable_as_of"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -237,7 +237,7 @@ type QueryBilling struct {
 	BillableLogicalBytesQueried *int64 `json:"billable_logical_bytes_queried,omitempty"`
 	// Bytes returned.
 	BillableLogicalBytesReturned *int64 `json:"billable_logical_bytes_returned,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -255,7 +255,7 @@ type QueryPerformance struct {
 	ExhaustiveSearchCount *int64 `json:"exhaustive_search_count,omitempty"`
 	// Documents in the namespace, about.
 	ApproxNamespaceSize *int64 `json:"approx_namespace_size,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -265,7 +265,7 @@ type WarmHintResponse struct {
 	Status string `json:"status"`
 	// What happened, for people.
 	Message string `json:"message,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -275,7 +275,7 @@ type Document struct {
 	ID string `json:"id"`
 	// Attributes without vectors. Null and missing ones are absent.
 	Attributes map[string]any `json:"attributes"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -285,7 +285,7 @@ type FetchDocumentsRequest struct {
 	Ids []DocumentID `json:"ids"`
 	// Attributes to return. Default all user attributes.
 	IncludeAttributes []string `json:"include_attributes,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -295,7 +295,7 @@ type FetchDocumentsResponse struct {
 	Documents []Document `json:"documents"`
 	// Ids found nowhere, in string form.
 	Missing []string `json:"missing"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -307,7 +307,7 @@ type IndexStatus struct {
 	UnindexedBytes *int64 `json:"unindexed_bytes,omitempty"`
 	// Rows not indexed yet, while updating.
 	UnindexedRows *int64 `json:"unindexed_rows,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -321,7 +321,7 @@ type LayerMetadata struct {
 	Indexed *bool `json:"indexed"`
 	// Rows that the latest snapshot lacks; null when that cannot be known.
 	IndexLagRows *int64 `json:"index_lag_rows"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -342,7 +342,7 @@ type NamespaceMetadata struct {
 	LastWriteAt string        `json:"last_write_at,omitempty"`
 	Index       *IndexStatus  `json:"index,omitempty"`
 	Layer       LayerMetadata `json:"layer"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -352,7 +352,7 @@ type NamespaceList struct {
 	Namespaces []NamespaceSummary `json:"namespaces"`
 	// Where the next page begins; absent on the last one.
 	NextCursor string `json:"next_cursor,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -379,7 +379,7 @@ type NamespaceSummary struct {
 	Labels map[string]string `json:"labels"`
 	// Why the metadata of this row could not be read.
 	MetadataError string `json:"metadata_error,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -391,7 +391,7 @@ type CacheState struct {
 	WarmedThroughMS *int64 `json:"warmed_through_ms,omitempty"`
 	// A warm job runs now.
 	WarmInflight bool `json:"warm_inflight"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -411,7 +411,7 @@ type SchemaSummary struct {
 	VectorDim *int64 `json:"vector_dim,omitempty"`
 	// Attribute names, in order.
 	Fields []string `json:"fields"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -425,7 +425,7 @@ type Health struct {
 	AuthMode  HealthAuthMode  `json:"auth_mode"`
 	Aerospike AerospikeHealth `json:"aerospike"`
 	Stores    StoresHealth    `json:"stores"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -454,7 +454,7 @@ type AerospikeHealth struct {
 	Generation int64 `json:"generation"`
 	// Why it last failed.
 	LastError string `json:"last_error,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -468,7 +468,7 @@ type StoresHealth struct {
 	BlobStore StoreHealth `json:"blob_store"`
 	// Pipeline queues.
 	QueueStore StoreHealth `json:"queue_store"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -484,7 +484,7 @@ type StoreHealth struct {
 	Location string `json:"location,omitempty"`
 	// What is wrong, or what to set to turn it on.
 	Detail string `json:"detail,omitempty"`
-	// Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
 
@@ -498,158 +498,83 @@ const (
 	StoreHealthStatusOff      StoreHealthStatus = "off"
 )
 
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
+// All types above keep integers exact and unknown keys in Extra, whichever way they are read and
+// written.
+
 func (v *Consistency) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v Consistency) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v Consistency) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *PatchByFilter) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v PatchByFilter) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v PatchByFilter) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *WriteRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WriteRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v WriteRequest) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *WriteResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WriteResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v WriteResponse) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *WriteBilling) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WriteBilling) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v WriteBilling) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *WritePerformance) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WritePerformance) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v WritePerformance) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *StatusResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v StatusResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v StatusResponse) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *QueryRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v QueryRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v QueryRequest) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *QueryResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v QueryResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v QueryResponse) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *QueryBilling) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v QueryBilling) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v QueryBilling) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *QueryPerformance) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v QueryPerformance) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v QueryPerformance) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *WarmHintResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WarmHintResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v WarmHintResponse) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *Document) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v Document) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v Document) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *FetchDocumentsRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v FetchDocumentsRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v FetchDocumentsRequest) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *FetchDocumentsResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v FetchDocumentsResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v FetchDocumentsResponse) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *IndexStatus) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v IndexStatus) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v IndexStatus) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *LayerMetadata) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v LayerMetadata) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v LayerMetadata) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *NamespaceMetadata) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v NamespaceMetadata) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v NamespaceMetadata) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *NamespaceList) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v NamespaceList) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v NamespaceList) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *NamespaceSummary) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v NamespaceSummary) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v NamespaceSummary) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *CacheState) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v CacheState) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v CacheState) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *SchemaSummary) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v SchemaSummary) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v SchemaSummary) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *Health) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v Health) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v Health) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *AerospikeHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v AerospikeHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v AerospikeHealth) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *StoresHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v StoresHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
-// MarshalJSON writes the fields that are set, and Extra.
-func (v StoresHealth) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
-
-// UnmarshalJSON keeps integers exact and unknown keys in Extra.
 func (v *StoreHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
-
-// MarshalJSON writes the fields that are set, and Extra.
-func (v StoreHealth) MarshalJSON() ([]byte, error) { return encodeJSON(v) }
+func (v StoreHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }

@@ -29,7 +29,7 @@ export function methodDoc(name: string, summary: string): string {
 
 function thirdPerson(verb: string): string {
   if (/[^aeiou]y$/.test(verb)) return `${verb.slice(0, -1)}ies`;
-  return /(s|x|z|ch|sh)$/.test(verb) ? `${verb}es` : `${verb}s`;
+  return /(s|x|z|o|ch|sh)$/.test(verb) ? `${verb}es` : `${verb}s`;
 }
 
 export function lowerFirst(text: string): string {

@@ -81,8 +81,8 @@ function reach(type: Type, reached: Set<string>, find: (name: string) => NamedTy
   }
 }
 
-/** A value's type where it can neither be absent nor null. `enumName` names the type of an inline enum. */
-export function plainType(type: Type, declared: Declarations, enumName: string): string {
+/** A value's type where it can neither be absent nor null. `inlineName` names an enum or an object declared in place. */
+export function plainType(type: Type, declared: Declarations, inlineName: string): string {
   switch (type.kind) {
     case "string":
       return "string";
@@ -93,22 +93,38 @@ export function plainType(type: Type, declared: Declarations, enumName: string):
     case "boolean":
       return "bool";
     case "enum":
-      return enumName;
+      return inlineName;
     case "const":
       return constType(type.value);
     case "ref":
       return declared.goName(type.name);
     case "array":
-      return `[]${plainType(type.items, declared, enumName)}`;
+      return `[]${plainType(type.items, declared, inlineName)}`;
     case "map":
-      return `map[string]${plainType(type.values, declared, enumName)}`;
+      return `map[string]${plainType(type.values, declared, inlineName)}`;
     case "object":
-      return OPEN_MAP;
+      return type.fields.length > 0 ? inlineName : OPEN_MAP;
     case "tuple":
       return tupleType(type.items, declared);
     case "union":
     case "any":
       return "any";
+  }
+}
+
+/** The enum or object declared in place inside a field's type; undefined when all of it has a name of its own. */
+export function inlineType(type: Type): Extract<Type, { kind: "enum" | "object" }> | undefined {
+  switch (type.kind) {
+    case "enum":
+      return type;
+    case "object":
+      return type.fields.length > 0 ? type : undefined;
+    case "array":
+      return inlineType(type.items);
+    case "map":
+      return inlineType(type.values);
+    default:
+      return undefined;
   }
 }
 
@@ -129,9 +145,9 @@ export function fieldType(
   field: Field,
   direction: "request" | "response",
   declared: Declarations,
-  enumName: string,
+  inlineName: string,
 ): string {
-  const plain = plainType(field.type, declared, enumName);
+  const plain = plainType(field.type, declared, inlineName);
   const resolved = declared.resolve(field.type);
   if (["array", "map", "any", "union", "tuple"].includes(resolved.kind)) return plain;
   if (plain === OPEN_MAP || Object.values(WRITTEN).includes(plain)) return plain;

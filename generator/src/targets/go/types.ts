@@ -4,7 +4,7 @@ import type { Api, Field, MetaHeader, NamedType, Operation } from "../../model.j
 import { goExported, splitWords } from "../../names.js";
 import { Printer } from "../../printer.js";
 import { typeDoc } from "./prose.js";
-import { type Declarations, declarations, fieldType, plainType } from "./shape.js";
+import { type Declarations, declarations, fieldType, inlineType, plainType } from "./shape.js";
 
 /** The catalogue's own file declares this one, with its meanings. */
 const ERROR_CODE = "ErrorCode";
@@ -18,8 +18,7 @@ export function emitTypes(api: Api): string {
     out.blank();
     if (type.type.kind === "object") {
       const name = declared.goName(type.name);
-      emitStruct(out, name, withMeta(type, api.operations), declared);
-      structs.push(name);
+      emitStruct(out, name, withMeta(type, api.operations), declared, structs);
     } else {
       emitNamed(out, type, declared);
     }
@@ -29,13 +28,13 @@ export function emitTypes(api: Api): string {
 }
 
 /** The type with the fields that its operations lift from headers; null, and sent as null, where the header is absent. */
-function withMeta(type: NamedType, operations: Operation[]): NamedType {
-  if (type.type.kind !== "object") return type;
-  const fields = [...type.type.fields];
-  for (const meta of operations.flatMap((operation) => metaOf(operation, type.name))) {
-    if (!fields.some((field) => field.wire === meta.field)) fields.push(metaField(meta));
+function withMeta(named: NamedType, operations: Operation[]): NamedType {
+  if (named.type.kind !== "object") return named;
+  const fields = [...named.type.fields];
+  for (const meta of operations.flatMap((operation) => metaOf(operation, named.name))) {
+    if (!fields.some((field) => field.wire === meta.field)) fields.push(metaField(meta, !named.request));
   }
-  return { ...type, type: { ...type.type, fields } };
+  return { ...named, type: { ...named.type, fields } };
 }
 
 function metaOf(operation: Operation, typeName: string): MetaHeader[] {
@@ -44,32 +43,56 @@ function metaOf(operation: Operation, typeName: string): MetaHeader[] {
   return returnsIt ? operation.meta : [];
 }
 
-function metaField(meta: MetaHeader): Field {
+/** In a type that is also a request the field is optional: nobody sends an answer's headers. */
+function metaField(meta: MetaHeader, required: boolean): Field {
   return {
     wire: meta.field,
     words: meta.words,
     type: { ...meta.type, nullable: true },
-    required: true,
+    required,
     doc: meta.doc,
   };
 }
 
-function emitStruct(out: Printer, name: string, named: NamedType, declared: Declarations): void {
+function emitStruct(
+  out: Printer,
+  name: string,
+  named: NamedType,
+  declared: Declarations,
+  all: string[],
+): void {
   const { type } = named;
   if (type.kind !== "object") return;
+  all.push(name);
   const direction = named.request ? "request" : "response";
   out.doc(typeDoc(name, named.doc));
   out.block(
     `type ${name} struct {`,
     () => {
       for (const field of type.fields) emitField(out, name, field, direction, declared);
-      out.doc("Extra holds the keys that have no field here, and explicit nulls. They are kept and sent.");
+      out.doc("Extra holds keys without a field here, and explicit nulls; they are kept and sent.");
       out.line('Extra map[string]any `json:"-"`');
     },
     "}",
   );
-  for (const field of type.fields) {
-    if (field.type.kind === "enum") emitEnum(out, enumName(name, field), field.type.values, field.doc);
+  for (const field of type.fields) emitInline(out, name, field, named, declared, all);
+}
+
+/** The type that a field declares in place, named after its owner and itself. */
+function emitInline(
+  out: Printer,
+  owner: string,
+  field: Field,
+  named: NamedType,
+  declared: Declarations,
+  all: string[],
+): void {
+  const inline = inlineType(field.type);
+  const name = inlineName(owner, field);
+  if (inline?.kind === "enum") emitEnum(out, name, inline.values, field.doc, named.response);
+  if (inline?.kind === "object") {
+    out.blank();
+    emitStruct(out, name, { ...named, name, doc: field.doc, type: inline }, declared, all);
   }
 }
 
@@ -82,28 +105,28 @@ export function emitField(
   declared: Declarations,
 ): void {
   const optional = field.required ? "" : ",omitempty";
+  const type = fieldType(field, direction, declared, inlineName(owner, field));
   out.doc(field.doc);
-  out.line(
-    `${fieldName(owner, field)} ${fieldType(field, direction, declared, enumName(owner, field))} \`json:"${field.wire}${optional}"\``,
-  );
+  out.line(`${fieldName(field)} ${type} \`json:"${field.wire}${optional}"\``);
 }
 
-function fieldName(owner: string, field: Field): string {
+/** A field's Go name; `Extra` is every struct's own field, so the wire's `extra` gives way. */
+export function fieldName(field: Field): string {
   const name = goExported(field.words);
-  if (name === "Extra") throw new Error(`${owner}.${field.wire}: Extra is the client's own field in Go`);
-  return name;
+  return name === "Extra" ? "ExtraField" : name;
 }
 
-function enumName(owner: string, field: Field): string {
+function inlineName(owner: string, field: Field): string {
   return owner + goExported(field.words);
 }
 
-export function emitEnum(out: Printer, name: string, values: string[], doc: string): void {
+/** A string type with a constant for each value. `open` says that a server may send others. */
+export function emitEnum(out: Printer, name: string, values: string[], doc: string, open: boolean): void {
   out.blank();
   out.doc(`${name}: ${doc === "" ? `one of ${values.join(", ")}.` : doc}`);
   out.line(`type ${name} string`);
   out.blank();
-  out.doc(`Known values of ${name}. A server may send others.`);
+  out.doc(`${open ? "Known values" : "Values"} of ${name}.${open ? " A server may send others." : ""}`);
   out.block(
     "const (",
     () => {
@@ -118,7 +141,7 @@ function emitNamed(out: Printer, named: NamedType, declared: Declarations): void
   const name = declared.goName(named.name);
   const { type } = named;
   if (type.kind === "enum") {
-    emitEnum(out, name, type.values, named.doc);
+    emitEnum(out, name, type.values, named.doc, named.response);
     return;
   }
   out.doc(typeDoc(name, named.doc));
@@ -128,12 +151,14 @@ function emitNamed(out: Printer, named: NamedType, declared: Declarations): void
 }
 
 function emitJson(out: Printer, structs: string[]): void {
+  if (structs.length === 0) return;
+  out.blank();
+  out.comment(
+    "All types above keep integers exact and unknown keys in Extra, whichever way they are read and written.",
+  );
   for (const name of structs) {
     out.blank();
-    out.doc("UnmarshalJSON keeps integers exact and unknown keys in Extra.");
     out.line(`func (v *${name}) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }`);
-    out.blank();
-    out.doc("MarshalJSON writes the fields that are set, and Extra.");
     out.line(`func (v ${name}) MarshalJSON() ([]byte, error) { return encodeJSON(v) }`);
   }
 }
