@@ -1,5 +1,6 @@
 /** What a domain function knows of the request it serves: no transport types, so that a job can call it too. */
 
+import type { Cancellation } from "../ports/upstream.js";
 import type { Principal } from "../principal.js";
 
 export interface RequestContext {
@@ -10,5 +11,5 @@ export interface RequestContext {
   /** The caller's query string without `?`, not decoded; empty when there is none. */
   readonly rawQuery: string;
   /** Aborts when the caller has gone. Writes finish all the same. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }

@@ -29,6 +29,8 @@ export interface DomainDependencies {
 export interface DomainOptions {
   /** Deadline of a copy or branch, ms. Default 900,000. */
   copyTimeoutMs?: number | undefined;
+  /** The largest write body upstream takes, stamps included, bytes. Default 512 MiB, which is Turbopuffer's. */
+  writeBytesMax?: number | undefined;
   /** How long a listing page is kept, ms; 0 keeps none. Default 10,000. */
   listingCacheTtlMs?: number | undefined;
 }
@@ -40,7 +42,10 @@ export function createDomain({ upstream, clock }: DomainDependencies, options: D
   return {
     writes: createWrites(
       { upstream, stamps, onWritten: listing.noteWritten },
-      { copyTimeoutMs: options.copyTimeoutMs ?? 900_000 },
+      {
+        copyTimeoutMs: options.copyTimeoutMs ?? 900_000,
+        bodyBytesMax: options.writeBytesMax ?? 512 * 1024 ** 2,
+      },
     ),
     queries: createQueries({ upstream }),
     documents: createDocuments({ reads: createDocumentReads({ upstream, idTypes }) }),

@@ -221,4 +221,16 @@ describe("the listing's cache", () => {
     await list();
     expect(listings(upstream)).toBe(3);
   });
+
+  it("does not keep a page that was being read while a namespace was made", async () => {
+    const { list, namespaces, writes, upstream } = gateway((request) => {
+      if (request.path === "/v1/namespaces" && listings(upstream) === 1) {
+        void writes.writeNamespace(contextWith(), "fresh", Buffer.from('{"deletes":[1]}'));
+      }
+      return pageOf(["n"])(request);
+    });
+    await list();
+    await namespaces.listNamespaces(contextWith(), {});
+    expect(listings(upstream)).toBe(2);
+  });
 });

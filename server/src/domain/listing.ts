@@ -51,6 +51,14 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
     entriesMax: knownNamespacesMax,
   });
 
+  /** Grows whenever pages are dropped, so that a page read before is not kept after. */
+  let generation = 0;
+
+  function dropPages(): void {
+    generation++;
+    pages.clear();
+  }
+
   async function list(context: RequestContext, parameters: ListingParameters): Promise<Relay> {
     const pageSize = parsePageSize(parameters.pageSize);
     const { grants } = context.principal;
@@ -58,6 +66,7 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
     const kept = pages.get(key);
     if (kept !== undefined) return jsonRelay(200, kept);
 
+    const begunIn = generation;
     const names = await upstream.send({
       method: "GET",
       path: "/v1/namespaces",
@@ -73,8 +82,10 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
     const rows = await mapConcurrently(granted, metadataInFlightMax, (name) => readRow(context, name));
     const next = page.nextCursor === undefined ? "" : `,"next_cursor":${JSON.stringify(page.nextCursor)}`;
     const text = `{"namespaces":[${rows.map((row) => row.text).join(",")}]${next}}`;
-    if (rows.every((row) => row.complete)) pages.set(key, text);
-    for (const name of granted) known.set(name, true);
+    if (generation === begunIn) {
+      if (rows.every((row) => row.complete)) pages.set(key, text);
+      for (const name of granted) known.set(name, true);
+    }
     return jsonRelay(200, text);
   }
 
@@ -107,11 +118,11 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
     noteWritten: (namespace) => {
       if (known.get(namespace)) return;
       known.set(namespace, true);
-      pages.clear();
+      dropPages();
     },
     noteDeleted: (namespace) => {
       known.delete(namespace);
-      pages.clear();
+      dropPages();
     },
   };
 }

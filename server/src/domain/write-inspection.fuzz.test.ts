@@ -197,7 +197,7 @@ function stampPlainly(value: Value): Value {
 }
 
 function stampBySplice(text: string): string {
-  const { bytes, splice } = inspectWrite(Buffer.from(text));
+  const { bytes, splice } = inspectWrite(Buffer.from(text), Number.MAX_SAFE_INTEGER);
   return splice.apply(bytes, stamp).toString();
 }
 

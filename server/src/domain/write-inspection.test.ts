@@ -3,9 +3,13 @@ import { JsonSyntaxError } from "../lang/json-cursor.js";
 import { inspectWrite } from "./write-inspection.js";
 
 const stamp = "1700000000123";
+const unlimited = Number.MAX_SAFE_INTEGER;
 
 function stamped(body: unknown): string {
-  const { bytes, splice } = inspectWrite(Buffer.from(typeof body === "string" ? body : JSON.stringify(body)));
+  const { bytes, splice } = inspectWrite(
+    Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
+    unlimited,
+  );
   return splice.apply(bytes, stamp).toString();
 }
 
@@ -69,7 +73,7 @@ describe("inspectWrite", () => {
     ["keys nobody knows yet", '{"deletes":[],"future":{"upsert_rows":[{"id":1}]}}'],
   ])("leaves %s as it is, byte for byte", (_, body) => {
     const bytes = Buffer.from(body);
-    const inspected = inspectWrite(bytes);
+    const inspected = inspectWrite(bytes, unlimited);
     expect(inspected.splice.apply(inspected.bytes, stamp)).toBe(bytes);
   });
 
@@ -176,15 +180,28 @@ describe("inspectWrite", () => {
   });
 
   it("refuses another encoding than UTF-8", () => {
-    expect(() => inspectWrite(Buffer.from('{"deletes":[1]}', "utf16le"))).toThrow(JsonSyntaxError);
-    expect(() => inspectWrite(Buffer.from('{"deletes":[1],"\\u0061":"\xff"}', "latin1"))).toThrow(
+    expect(() => inspectWrite(Buffer.from('{"deletes":[1]}', "utf16le"), unlimited)).toThrow(JsonSyntaxError);
+    expect(() => inspectWrite(Buffer.from('{"deletes":[1],"\\u0061":"\xff"}', "latin1"), unlimited)).toThrow(
       JsonSyntaxError,
     );
   });
 
   it("says whether a body copies, which takes its own deadline", () => {
-    expect(inspectWrite(Buffer.from('{"copy_from_namespace":"x"}')).copies).toBe(true);
-    expect(inspectWrite(Buffer.from('{"branch_from_namespace":"x"}')).copies).toBe(true);
-    expect(inspectWrite(Buffer.from('{"deletes":[1]}')).copies).toBe(false);
+    expect(inspectWrite(Buffer.from('{"copy_from_namespace":"x"}'), unlimited).copies).toBe(true);
+    expect(inspectWrite(Buffer.from('{"branch_from_namespace":"x"}'), unlimited).copies).toBe(true);
+    expect(inspectWrite(Buffer.from('{"deletes":[1]}'), unlimited).copies).toBe(false);
+  });
+
+  it("refuses a body that stamps would make larger than upstream takes", () => {
+    const rows = Buffer.from(`{"upsert_rows":[${new Array(100).fill("{}").join(",")}]}`);
+    const columns = Buffer.from(`{"upsert_columns":{"id":[${new Array(100).fill("1").join(",")}]}}`);
+    for (const body of [rows, columns]) {
+      const { bytes, splice } = inspectWrite(body, unlimited);
+      const size = splice.apply(bytes, stamp).length;
+      expect(() => inspectWrite(body, size + 200)).not.toThrow();
+      expect(() => inspectWrite(body, size - 200)).toThrow(
+        expect.objectContaining({ code: "payload_too_large" }),
+      );
+    }
   });
 });

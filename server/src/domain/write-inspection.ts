@@ -26,14 +26,16 @@ export interface WriteInspection {
 }
 
 /**
+ * @param bytesMax the largest body upstream takes, stamps included
  * @throws JsonSyntaxError when the text is not JSON as far as it was read
  * @throws AppError `validation_error` naming field and rule; of several faults, removed keys are named first, then a
  *   missing operation, then a shape that cannot be stamped, then reserved names
+ * @throws AppError `payload_too_large` when stamps would make the body larger than `bytesMax`
  */
-export function inspectWrite(body: Buffer): WriteInspection {
-  const inspection = new Walk(body, false).run();
+export function inspectWrite(body: Buffer, bytesMax: number): WriteInspection {
+  const inspection = new Walk(body, bytesMax, false).run();
   if (inspection !== "ambiguous") return inspection;
-  const normalised = new Walk(normaliseKeys(body), true).run();
+  const normalised = new Walk(normaliseKeys(body), bytesMax, true).run();
   if (normalised === "ambiguous") throw new Error("a normalised write body was ambiguous");
   return normalised;
 }
@@ -61,8 +63,13 @@ const removedKeys = new Map([
   ["patches", "patch_rows"],
 ]);
 
+/** Digits of a stamp and a comma; good until the year 2286. */
+const stampBytes = 14;
+const memberBytes = `"${stampAttribute}":`.length + stampBytes;
+
 class Walk {
   readonly #cursor: JsonCursor;
+  readonly #bytesMax: number;
   readonly #normalised: boolean;
   readonly #splice = new Splice();
   readonly #keys: AttributeKeys;
@@ -74,9 +81,12 @@ class Walk {
   /** Declares the stamp in a schema that lacks it; wanted only when something is stamped. */
   #declaration: { at: number; first: boolean } | undefined;
   #stamped = false;
+  /** How much stamps add at most. */
+  #addedBytes = 0;
 
-  constructor(bytes: Buffer, normalised: boolean) {
+  constructor(bytes: Buffer, bytesMax: number, normalised: boolean) {
     this.#cursor = new JsonCursor(bytes);
+    this.#bytesMax = bytesMax;
     this.#normalised = normalised;
     this.#keys = new AttributeKeys(bytes);
   }
@@ -174,6 +184,7 @@ class Walk {
       }
     });
     this.#stamped = true;
+    this.#grow(memberBytes);
     if (stamped) return;
     const at = cursor.position - 1;
     this.#splice.replace(at, at, members === 0 ? this.#onlyMember : this.#member);
@@ -206,6 +217,7 @@ class Walk {
       return;
     }
     this.#stamped = true;
+    this.#grow(memberBytes + ids * stampBytes);
     this.#stampColumn(ids, stampColumn, cursor.position - 1, members === 0);
   }
 
@@ -353,6 +365,16 @@ class Walk {
     if (seen.has(name)) throw new Ambiguity();
     seen.add(name);
     return name;
+  }
+
+  /** Checked on the way: a body of millions of empty rows would otherwise fill the memory before it is refused. */
+  #grow(bytes: number): void {
+    this.#addedBytes += bytes;
+    if (this.#cursor.bytes.length + this.#addedBytes <= this.#bytesMax) return;
+    throw new AppError(
+      "payload_too_large",
+      `write body with its stamps is larger than ${this.#bytesMax} bytes`,
+    );
   }
 
   #misshapen(path: string, rule: string): void {

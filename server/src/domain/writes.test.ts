@@ -16,7 +16,7 @@ function gateway(answer = answerJson({ status: "OK" })) {
   const written: string[] = [];
   const writes = createWrites(
     { upstream, stamps: createStamps(clock), onWritten: (namespace) => written.push(namespace) },
-    { copyTimeoutMs: 900_000 },
+    { copyTimeoutMs: 900_000, bodyBytesMax: 1024 ** 2 },
   );
   const write = (body: string, context = contextWith()) =>
     writes.writeNamespace(context, "products", Buffer.from(body));

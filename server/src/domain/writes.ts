@@ -23,6 +23,8 @@ export interface WriteDependencies {
 export interface WriteOptions {
   /** Deadline of a copy or branch, which may take minutes; other writes have the adapter's. */
   copyTimeoutMs: number;
+  /** The largest body upstream takes, stamps included, bytes. */
+  bodyBytesMax: number;
 }
 
 export function createWrites(
@@ -31,7 +33,7 @@ export function createWrites(
 ): Writes {
   return {
     writeNamespace: async (context, namespace, body) => {
-      const write = readBody(body, inspectWrite);
+      const write = readBody(body, (bytes) => inspectWrite(bytes, options.bodyBytesMax));
       const answer = await upstream.send({
         method: "POST",
         path: namespacePath("v2", namespace),
