@@ -16,7 +16,7 @@ export interface HealthReports {
   /** Never fails: the process runs, so it answers. */
   report(principal: Principal): Health;
   /** Asks the upstream, for at most `readinessTimeoutMs`. */
-  readiness(principal: Principal, signal: AbortSignal): Promise<Readiness>;
+  readiness(principal: Principal): Promise<Readiness>;
 }
 
 export interface HealthDependencies {
@@ -60,10 +60,10 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
     };
   }
 
-  async function readiness(principal: Principal, signal: AbortSignal): Promise<Readiness> {
+  async function readiness(principal: Principal): Promise<Readiness> {
     if (isDraining()) return { ready: false, report: { status: "draining", version } };
     try {
-      await upstream.ping(AbortSignal.any([signal, AbortSignal.timeout(readinessTimeoutMs)]));
+      await upstream.ping(AbortSignal.timeout(readinessTimeoutMs));
       degraded = undefined;
       return { ready: true, report: report(principal) };
     } catch (error) {

@@ -26,42 +26,102 @@ export interface Route {
   readonly bodyValidation: "full" | "shallow" | "none";
 }
 
-/** Every route that is served, in the order it is mounted: literal segments before parameters. */
+/** Every route that is served, in the order it is mounted. */
 export const routes = {
-  getHealth: {
-    operationId: "getHealth",
-    tag: "health",
+  fetchDocument: {
+    operationId: "fetchDocument",
+    tag: "documents",
     method: "GET",
-    template: "/health",
-    path: "/health",
-    access: "none",
+    template: "/v2/namespaces/{namespace}/documents/{doc_id}",
+    path: "/v2/namespaces/:namespace/documents/:doc_id",
+    access: "read",
     kind: "layer",
     body: "none",
     call: "checked",
     bodyValidation: "none",
   },
-  getReady: {
-    operationId: "getReady",
-    tag: "health",
-    method: "GET",
-    template: "/ready",
-    path: "/ready",
-    access: "none",
+  fetchDocuments: {
+    operationId: "fetchDocuments",
+    tag: "documents",
+    method: "POST",
+    template: "/v2/namespaces/{namespace}/documents",
+    path: "/v2/namespaces/:namespace/documents",
+    access: "read",
     kind: "layer",
-    body: "none",
-    call: "checked",
-    bodyValidation: "none",
+    body: "required",
+    call: "checked-body",
+    bodyValidation: "full",
   },
-  listTurbopufferNamespaces: {
-    operationId: "listTurbopufferNamespaces",
-    tag: "namespaces",
-    method: "GET",
-    template: "/v1/namespaces",
-    path: "/v1/namespaces",
+  explainTurbopufferQuery: {
+    operationId: "explainTurbopufferQuery",
+    tag: "query",
+    method: "POST",
+    template: "/v2/namespaces/{namespace}/explain_query",
+    path: "/v2/namespaces/:namespace/explain_query",
     access: "read",
     kind: "passthrough",
+    body: "required",
+    call: "raw",
+    bodyValidation: "none",
+  },
+  getNamespaceMetadata: {
+    operationId: "getNamespaceMetadata",
+    tag: "namespaces",
+    method: "GET",
+    template: "/v2/namespaces/{namespace}/metadata",
+    path: "/v2/namespaces/:namespace/metadata",
+    access: "read",
+    kind: "upstream",
     body: "none",
     call: "raw",
+    bodyValidation: "none",
+  },
+  queryNamespace: {
+    operationId: "queryNamespace",
+    tag: "query",
+    method: "POST",
+    template: "/v2/namespaces/{namespace}/query",
+    path: "/v2/namespaces/:namespace/query",
+    access: "read",
+    kind: "upstream",
+    body: "required",
+    call: "raw",
+    bodyValidation: "none",
+  },
+  writeNamespace: {
+    operationId: "writeNamespace",
+    tag: "namespaces",
+    method: "POST",
+    template: "/v2/namespaces/{namespace}",
+    path: "/v2/namespaces/:namespace",
+    access: "write",
+    kind: "upstream",
+    body: "required",
+    call: "raw",
+    bodyValidation: "none",
+  },
+  deleteNamespace: {
+    operationId: "deleteNamespace",
+    tag: "namespaces",
+    method: "DELETE",
+    template: "/v2/namespaces/{namespace}",
+    path: "/v2/namespaces/:namespace",
+    access: "write",
+    kind: "upstream",
+    body: "none",
+    call: "raw",
+    bodyValidation: "none",
+  },
+  listNamespaces: {
+    operationId: "listNamespaces",
+    tag: "namespaces",
+    method: "GET",
+    template: "/v2/namespaces",
+    path: "/v2/namespaces",
+    access: "read",
+    kind: "layer",
+    body: "none",
+    call: "checked",
     bodyValidation: "none",
   },
   evaluateTurbopufferRecall: {
@@ -148,100 +208,40 @@ export const routes = {
     call: "raw",
     bodyValidation: "none",
   },
-  listNamespaces: {
-    operationId: "listNamespaces",
+  listTurbopufferNamespaces: {
+    operationId: "listTurbopufferNamespaces",
     tag: "namespaces",
     method: "GET",
-    template: "/v2/namespaces",
-    path: "/v2/namespaces",
-    access: "read",
-    kind: "layer",
-    body: "none",
-    call: "checked",
-    bodyValidation: "none",
-  },
-  writeNamespace: {
-    operationId: "writeNamespace",
-    tag: "namespaces",
-    method: "POST",
-    template: "/v2/namespaces/{namespace}",
-    path: "/v2/namespaces/:namespace",
-    access: "write",
-    kind: "upstream",
-    body: "required",
-    call: "raw",
-    bodyValidation: "none",
-  },
-  deleteNamespace: {
-    operationId: "deleteNamespace",
-    tag: "namespaces",
-    method: "DELETE",
-    template: "/v2/namespaces/{namespace}",
-    path: "/v2/namespaces/:namespace",
-    access: "write",
-    kind: "upstream",
-    body: "none",
-    call: "raw",
-    bodyValidation: "none",
-  },
-  fetchDocuments: {
-    operationId: "fetchDocuments",
-    tag: "documents",
-    method: "POST",
-    template: "/v2/namespaces/{namespace}/documents",
-    path: "/v2/namespaces/:namespace/documents",
-    access: "read",
-    kind: "layer",
-    body: "required",
-    call: "checked-body",
-    bodyValidation: "full",
-  },
-  fetchDocument: {
-    operationId: "fetchDocument",
-    tag: "documents",
-    method: "GET",
-    template: "/v2/namespaces/{namespace}/documents/{doc_id}",
-    path: "/v2/namespaces/:namespace/documents/:doc_id",
-    access: "read",
-    kind: "layer",
-    body: "none",
-    call: "checked",
-    bodyValidation: "none",
-  },
-  explainTurbopufferQuery: {
-    operationId: "explainTurbopufferQuery",
-    tag: "query",
-    method: "POST",
-    template: "/v2/namespaces/{namespace}/explain_query",
-    path: "/v2/namespaces/:namespace/explain_query",
+    template: "/v1/namespaces",
+    path: "/v1/namespaces",
     access: "read",
     kind: "passthrough",
-    body: "required",
-    call: "raw",
-    bodyValidation: "none",
-  },
-  getNamespaceMetadata: {
-    operationId: "getNamespaceMetadata",
-    tag: "namespaces",
-    method: "GET",
-    template: "/v2/namespaces/{namespace}/metadata",
-    path: "/v2/namespaces/:namespace/metadata",
-    access: "read",
-    kind: "upstream",
     body: "none",
     call: "raw",
     bodyValidation: "none",
   },
-  queryNamespace: {
-    operationId: "queryNamespace",
-    tag: "query",
-    method: "POST",
-    template: "/v2/namespaces/{namespace}/query",
-    path: "/v2/namespaces/:namespace/query",
-    access: "read",
-    kind: "upstream",
-    body: "required",
-    call: "raw",
+  getReady: {
+    operationId: "getReady",
+    tag: "health",
+    method: "GET",
+    template: "/ready",
+    path: "/ready",
+    access: "none",
+    kind: "layer",
+    body: "none",
+    call: "checked",
+    bodyValidation: "none",
+  },
+  getHealth: {
+    operationId: "getHealth",
+    tag: "health",
+    method: "GET",
+    template: "/health",
+    path: "/health",
+    access: "none",
+    kind: "layer",
+    body: "none",
+    call: "checked",
     bodyValidation: "none",
   },
 } as const satisfies Record<string, Route>;
@@ -258,12 +258,20 @@ export type Adapt = <Call, R extends BytesReply | { readonly status: number; rea
 /** Mounts every operation on `router`. */
 export function mountRoutes<Context>(router: IRouter, handlers: Handlers<Context>, adapt: Adapt): void {
   const { documents, health, namespaces, query, warm } = handlers;
-  router.get(routes.getHealth.path, adapt(routes.getHealth, health.getHealth));
-  router.get(routes.getReady.path, adapt(routes.getReady, health.getReady));
-  router.get(
-    routes.listTurbopufferNamespaces.path,
-    adapt(routes.listTurbopufferNamespaces, namespaces.listTurbopufferNamespaces),
+  router.get(routes.fetchDocument.path, adapt(routes.fetchDocument, documents.fetchDocument));
+  router.post(routes.fetchDocuments.path, adapt(routes.fetchDocuments, documents.fetchDocuments));
+  router.post(
+    routes.explainTurbopufferQuery.path,
+    adapt(routes.explainTurbopufferQuery, query.explainTurbopufferQuery),
   );
+  router.get(
+    routes.getNamespaceMetadata.path,
+    adapt(routes.getNamespaceMetadata, namespaces.getNamespaceMetadata),
+  );
+  router.post(routes.queryNamespace.path, adapt(routes.queryNamespace, query.queryNamespace));
+  router.post(routes.writeNamespace.path, adapt(routes.writeNamespace, namespaces.writeNamespace));
+  router.delete(routes.deleteNamespace.path, adapt(routes.deleteNamespace, namespaces.deleteNamespace));
+  router.get(routes.listNamespaces.path, adapt(routes.listNamespaces, namespaces.listNamespaces));
   router.post(
     routes.evaluateTurbopufferRecall.path,
     adapt(routes.evaluateTurbopufferRecall, query.evaluateTurbopufferRecall),
@@ -289,18 +297,10 @@ export function mountRoutes<Context>(router: IRouter, handlers: Handlers<Context
     routes.updateTurbopufferNamespaceSchema.path,
     adapt(routes.updateTurbopufferNamespaceSchema, namespaces.updateTurbopufferNamespaceSchema),
   );
-  router.get(routes.listNamespaces.path, adapt(routes.listNamespaces, namespaces.listNamespaces));
-  router.post(routes.writeNamespace.path, adapt(routes.writeNamespace, namespaces.writeNamespace));
-  router.delete(routes.deleteNamespace.path, adapt(routes.deleteNamespace, namespaces.deleteNamespace));
-  router.post(routes.fetchDocuments.path, adapt(routes.fetchDocuments, documents.fetchDocuments));
-  router.get(routes.fetchDocument.path, adapt(routes.fetchDocument, documents.fetchDocument));
-  router.post(
-    routes.explainTurbopufferQuery.path,
-    adapt(routes.explainTurbopufferQuery, query.explainTurbopufferQuery),
-  );
   router.get(
-    routes.getNamespaceMetadata.path,
-    adapt(routes.getNamespaceMetadata, namespaces.getNamespaceMetadata),
+    routes.listTurbopufferNamespaces.path,
+    adapt(routes.listTurbopufferNamespaces, namespaces.listTurbopufferNamespaces),
   );
-  router.post(routes.queryNamespace.path, adapt(routes.queryNamespace, query.queryNamespace));
+  router.get(routes.getReady.path, adapt(routes.getReady, health.getReady));
+  router.get(routes.getHealth.path, adapt(routes.getHealth, health.getHealth));
 }

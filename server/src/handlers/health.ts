@@ -8,7 +8,7 @@ export function createHealthHandlers(health: HealthReports): HealthHandlers<Requ
   return {
     getHealth: async ({ context }) => ({ status: 200, json: health.report(context.principal) }),
     getReady: async ({ context }) => {
-      const readiness = await health.readiness(context.principal, context.signal);
+      const readiness = await health.readiness(context.principal);
       return readiness.ready
         ? { status: 200, json: readiness.report }
         : { status: 503, headers: { "retry-after": "1" }, json: readiness.report };

@@ -13,6 +13,7 @@ import { authorise } from "./access.js";
 import { type Authenticate, anonymous } from "./auth.js";
 import { type BodyLimits, noBody, readBody } from "./body.js";
 import type { CallContext } from "./call-context.js";
+import { CallerSignal } from "./caller-signal.js";
 import type { Validate } from "./compiled-validation.js";
 import type { DrainState } from "./drain.js";
 import { sendError, sendPlainRefusal } from "./error-response.js";
@@ -74,7 +75,7 @@ async function serveRoute(
   const held = route.body === "none" ? noBody : await readBody(request, bodies);
   try {
     state.bytesIn = held.bytes.length;
-    const context = contextOf(request, response, principal);
+    const context = contextOf(request, principal);
     const reply = toBytes(await run(await callOf(route, validate, request, context, held.bytes)));
     checkReply?.(route, reply);
     send(response, reply);
@@ -99,18 +100,17 @@ async function identify(
   }
 }
 
-function contextOf(request: Request, response: Response, principal: Principal): CallContext {
-  const gone = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) gone.abort();
-  });
+function contextOf(request: Request, principal: Principal): CallContext {
+  const state = stateOf(request);
+  const signal = new CallerSignal();
+  state.onGone = () => signal.abort();
   const mark = request.url.indexOf("?");
   return {
-    requestId: stateOf(request).requestId,
+    requestId: state.requestId,
     principal,
     headers: request.headers,
     rawQuery: mark < 0 ? "" : request.url.slice(mark + 1),
-    signal: gone.signal,
+    signal,
   };
 }
 

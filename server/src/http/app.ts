@@ -14,6 +14,7 @@ import { createCors } from "./cors.js";
 import { sendError, sendPlainRefusal } from "./error-response.js";
 import { undecodableNamespaceProblem } from "./namespace-name.js";
 import { createOpenApiValidation } from "./openapi-validation.js";
+import { send } from "./reply.js";
 import { createResponseValidation } from "./response-validation.js";
 import { createSchemaCompiler } from "./schema-compiler.js";
 import type { SpecDocument } from "./spec-document.js";
@@ -79,8 +80,7 @@ function mountOptions(router: Router): void {
     if (allowed.has("GET")) allowed.add("HEAD");
     const allow = [...allowed].sort().join(", ");
     router.options(path, (_request, response) => {
-      response.setHeader("allow", allow);
-      response.status(204).end();
+      send(response, { status: 204, headers: { allow }, body: new Uint8Array(0) });
     });
   }
 }

@@ -193,7 +193,7 @@ describe("a body that is refused unread", () => {
 
 describe("a caller who leaves", () => {
   it("aborts the signal that the handler was given", async () => {
-    const signals: AbortSignal[] = [];
+    const signals: { aborted: boolean }[] = [];
     await start({
       answer: (call) => {
         signals.push(call.context.signal);

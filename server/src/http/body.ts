@@ -75,26 +75,45 @@ function createHold({ maxBytes, budget }: BodyLimits): Hold {
 /** A body of known length goes straight to its place: no list of chunks, no copy at the end. */
 async function fill(source: Readable, target: Buffer, held: Hold): Promise<HeldBody> {
   let offset = 0;
-  for await (const chunk of chunks(source)) offset += chunk.copy(target, offset);
+  await eachChunk(source, (chunk) => {
+    offset += chunk.copy(target, offset);
+  });
   return { bytes: target.subarray(0, offset), release: held.release };
 }
 
 async function collect(source: Readable, held: Hold): Promise<HeldBody> {
   const parts: Buffer[] = [];
-  for await (const chunk of chunks(source)) {
+  await eachChunk(source, (chunk) => {
     held.take(chunk.length);
     parts.push(chunk);
-  }
+  });
   const [only] = parts;
   return { bytes: parts.length === 1 && only ? only : Buffer.concat(parts), release: held.release };
 }
 
 /**
- * The chunks of a stream that survives being left early: the error answer still has to go out on the same socket, which
- * the stream's own iterator would destroy.
+ * Runs `take` on every chunk until the end. When `take` throws, the stream is paused and left whole: the error answer still
+ * has to go out on the same socket, which a stream's own iterator would destroy. (It would also cost more than the rest.)
  */
-function chunks(source: Readable): AsyncIterable<Buffer> {
-  return source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+function eachChunk(source: Readable, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      try {
+        take(chunk);
+      } catch (error) {
+        source.pause();
+        finish(error);
+      }
+    };
+    const onEnd = () => finish();
+    const onClose = () => finish(new Error("connection closed"));
+    const finish = (error?: unknown) => {
+      source.off("data", onData).off("end", onEnd).off("error", finish).off("close", onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    source.on("data", onData).on("end", onEnd).on("error", finish).on("close", onClose);
+  });
 }
 
 async function unzip(request: IncomingMessage, held: Hold): Promise<HeldBody> {

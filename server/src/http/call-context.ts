@@ -1,6 +1,7 @@
 /** What every handler is told about the request it serves, beside its parameters and body. */
 
 import type { Principal } from "../principal.js";
+import type { CallerSignal } from "./caller-signal.js";
 
 export interface CallContext {
   readonly requestId: string;
@@ -10,5 +11,5 @@ export interface CallContext {
   /** Without `?`, not decoded; empty when there is none. */
   readonly rawQuery: string;
   /** Aborts when the caller has gone. */
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
 }

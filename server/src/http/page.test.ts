@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../clock.js";
 import { createLog } from "../log.js";
 import { createBegin } from "./begin.js";
+import { createDrainState } from "./drain.js";
 import { createPage } from "./page.js";
 
 let server: http.Server;
@@ -13,7 +14,14 @@ afterEach(() => new Promise((resolve) => server.close(resolve)));
 
 async function load(localKey: string | undefined, host = "127.0.0.1:8080") {
   const app = express();
-  app.use(createBegin({ clock: systemClock, log: createLog("silent"), newId: () => "id" }));
+  app.use(
+    createBegin({
+      clock: systemClock,
+      log: createLog("silent"),
+      newId: () => "id",
+      drain: createDrainState("/nonexistent"),
+    }),
+  );
   app.get("/", await createPage({ localKey }));
   server = http.createServer(app);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,5 +1,6 @@
 /** Puts an answer on the wire: whole, with its length, and with nothing that the handler did not decide. */
 
+import type { OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
 import type { BytesReply } from "../generated/handlers.js";
 import { dropLeftover } from "./leftover.js";
@@ -27,13 +28,14 @@ export function toBytes(reply: BytesReply | ValueReply): BytesReply {
 export function send(response: Response, { status, headers, body }: BytesReply): void {
   if (response.headersSent || response.destroyed) return;
   const { req: request } = response;
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (value !== undefined) response.setHeader(name, value);
-  }
-  response.statusCode = status;
-  response.setHeader("content-length", body.length);
-  stateOf(request).bytesOut = body.length;
+  const state = stateOf(request);
+  state.bytesOut = body.length;
   dropLeftover(request, response);
+  response.writeHead(status, {
+    "x-request-id": state.requestId,
+    ...headers,
+    // A 204 must not have one.
+    ...(status === 204 ? {} : { "content-length": body.length }),
+  } as OutgoingHttpHeaders);
   response.end(body);
 }

@@ -20,6 +20,8 @@ export interface RequestState {
   errorCode?: string;
   /** What an own error answer was made from, when someone may have to look at it. */
   error?: unknown;
+  /** Called when the caller leaves before its answer is out. */
+  onGone?: () => void;
 }
 
 const states = new WeakMap<IncomingMessage, RequestState>();

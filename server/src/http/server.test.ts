@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import express from "express";
 import { describe, expect, it } from "vitest";
-import { createDrainState } from "./drain.js";
+import { systemClock } from "../clock.js";
+import { createLog } from "../log.js";
+import { createBegin } from "./begin.js";
+import { createDrainState, type DrainState } from "./drain.js";
 import { listen } from "./server.js";
 
 const options = {
@@ -16,10 +19,11 @@ const options = {
 };
 const NO_MARKER = "/nonexistent/marker";
 
-function slowApp() {
+function slowApp(drain: DrainState) {
   let finish = () => {};
   const started = { count: 0 };
   const app = express();
+  app.use(createBegin({ clock: systemClock, log: createLog("silent"), newId: () => "id", drain }));
   app.get("/slow", async (_request, response) => {
     started.count++;
     await new Promise<void>((resolve) => {
@@ -33,8 +37,8 @@ function slowApp() {
 
 describe("the server", () => {
   it("finishes the requests in flight before it closes, and takes new ones meanwhile", async () => {
-    const { app, started, finish } = slowApp();
     const drain = createDrainState(NO_MARKER);
+    const { app, started, finish } = slowApp(drain);
     const server = await listen(app, drain, options);
     const slow = fetch(`${server.url}/slow`);
     await expect.poll(() => started.count).toBe(1);
@@ -48,8 +52,9 @@ describe("the server", () => {
   });
 
   it("cuts off what does not finish in time, and says how much", async () => {
-    const { app, started } = slowApp();
-    const server = await listen(app, createDrainState(NO_MARKER), options);
+    const drain = createDrainState(NO_MARKER);
+    const { app, started } = slowApp(drain);
+    const server = await listen(app, drain, options);
     const slow = fetch(`${server.url}/slow`);
     slow.catch(() => {});
     await expect.poll(() => started.count).toBe(1);
@@ -58,8 +63,9 @@ describe("the server", () => {
   });
 
   it("closes at once when nothing is in flight, idle connections included", async () => {
-    const { app } = slowApp();
-    const server = await listen(app, createDrainState(NO_MARKER), options);
+    const drain = createDrainState(NO_MARKER);
+    const { app } = slowApp(drain);
+    const server = await listen(app, drain, options);
     await (await fetch(`${server.url}/fast`)).text();
     const before = performance.now();
     await server.close(10_000);
@@ -67,8 +73,9 @@ describe("the server", () => {
   });
 
   it("keeps idle connections for longer than a load balancer does", async () => {
-    const { app } = slowApp();
-    const server = await listen(app, createDrainState(NO_MARKER), options);
+    const drain = createDrainState(NO_MARKER);
+    const { app } = slowApp(drain);
+    const server = await listen(app, drain, options);
     const answer = await fetch(`${server.url}/fast`);
     expect(answer.headers.get("keep-alive")).toBe("timeout=75");
     await answer.text();

@@ -41,7 +41,6 @@ export async function listen(
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
   });
-  const inFlight = watchInFlight(server);
   await bind(server, options);
   const { address, family, port } = server.address() as AddressInfo;
   const host = options.host === "localhost" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
@@ -50,8 +49,8 @@ export async function listen(
     port,
     async close(timeoutMs) {
       drain.begin();
-      await inFlight.settled(timeoutMs);
-      const cutOff = inFlight.count();
+      await drain.settled(timeoutMs);
+      const cutOff = drain.inFlight;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -84,29 +83,4 @@ function explain(cause: NodeJS.ErrnoException, host: string, port: number): Star
         { cause },
       );
   }
-}
-
-/** Counts requests between their arrival and the end of their answer. */
-function watchInFlight(server: Server): { count(): number; settled(timeoutMs: number): Promise<void> } {
-  let count = 0;
-  let onIdle: (() => void) | undefined;
-  server.prependListener("request", (_request, response) => {
-    count++;
-    response.once("close", () => {
-      count--;
-      if (count === 0) onIdle?.();
-    });
-  });
-  return {
-    count: () => count,
-    settled: (timeoutMs) =>
-      new Promise<void>((resolve) => {
-        if (count === 0) return resolve();
-        const timer = setTimeout(resolve, timeoutMs);
-        onIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      }),
-  };
 }

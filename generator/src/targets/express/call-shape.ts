@@ -14,19 +14,23 @@ export function callShape(operation: Operation): CallShape {
   return operation.body && operation.body.validation !== "none" ? "checked-body" : "checked";
 }
 
-/** Operations in the order they must be mounted: a literal segment before a parameter in the same place. */
+/**
+ * Operations in the order they must be mounted: a literal segment before a parameter in the same place. Beyond that, newer
+ * versions and deeper paths come first, since the router tries them in turn and that is where the traffic is.
+ */
 export function mountOrder(operations: readonly Operation[]): Operation[] {
-  return [...operations].sort((left, right) => comparePaths(left.path, right.path));
+  return [...operations].sort((left, right) => comparePaths(left.path.split("/"), right.path.split("/")));
 }
 
-function comparePaths(left: string, right: string): number {
-  const a = left.split("/");
-  const b = right.split("/");
-  for (let index = 0; index < Math.min(a.length, b.length); index++) {
-    const [x = "", y = ""] = [a[index], b[index]];
-    if (x === y) continue;
-    const parameters = Number(x.startsWith("{")) - Number(y.startsWith("{"));
-    return parameters !== 0 ? parameters : x < y ? -1 : 1;
+function comparePaths(left: readonly string[], right: readonly string[]): number {
+  const [versionA = "", versionB = ""] = [left[1], right[1]];
+  if (versionA !== versionB) return versionA < versionB ? 1 : -1;
+  if (left.length !== right.length) return right.length - left.length;
+  for (const [index, a] of left.entries()) {
+    const b = right[index] ?? "";
+    if (a === b) continue;
+    const parameters = Number(a.startsWith("{")) - Number(b.startsWith("{"));
+    return parameters !== 0 ? parameters : a < b ? -1 : 1;
   }
-  return a.length - b.length;
+  return 0;
 }

@@ -47,7 +47,7 @@ export function emitRoutes(api: Api): string {
   out.import({ from: "./handlers.js", name: "BytesReply", typeOnly: true });
   out.import({ from: "./handlers.js", name: "Handlers", typeOnly: true });
   out.line(SHARED).blank();
-  out.doc("Every route that is served, in the order it is mounted: literal segments before parameters.");
+  out.doc("Every route that is served, in the order it is mounted.");
   out.block(
     "export const routes = {",
     () => {

@@ -9,7 +9,13 @@ import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { type Dispatcher, Pool } from "undici";
 import { AppError } from "../../errors.js";
-import type { HeaderValues, Upstream, UpstreamAnswer, UpstreamRequest } from "../../ports/upstream.js";
+import type {
+  Cancellation,
+  HeaderValues,
+  Upstream,
+  UpstreamAnswer,
+  UpstreamRequest,
+} from "../../ports/upstream.js";
 import { type CollectedAnswer, Exchange } from "./exchange.js";
 import { DeadlineExceeded, transportFailure, UnreadableAnswer } from "./transport-failure.js";
 
@@ -106,7 +112,7 @@ export function createTurbopuffer(options: TurbopufferOptions): Upstream {
     };
   }
 
-  async function ping(signal?: AbortSignal): Promise<void> {
+  async function ping(signal?: Cancellation): Promise<void> {
     const answer = await send({
       method: "GET",
       path: "/v1/namespaces",
@@ -130,7 +136,7 @@ export function createTurbopuffer(options: TurbopufferOptions): Upstream {
   };
 }
 
-function abortReason(signal: AbortSignal | undefined): Error {
+function abortReason(signal: Cancellation | undefined): Error {
   return signal?.reason instanceof Error ? signal.reason : new DOMException("cancelled", "AbortError");
 }
 
