@@ -80,6 +80,10 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
+// Exiting runs the hooks that end the gateways; dying of the signal itself would leave them behind.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
 main(process.argv.slice(2)).then(
   // Exit by hand, since a socket left by a broken case must not hold the run open; after the output has been taken.
   (status) => process.stdout.write("", () => process.exit(status)),
