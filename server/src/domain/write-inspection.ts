@@ -15,6 +15,7 @@ import { normaliseKeys } from "../lang/json-normalise.js";
 import { Splice } from "../lang/json-splice.js";
 import { AttributeKeys } from "./attribute-keys.js";
 import { isReservedId, stampAttribute, stampType } from "./reserved.js";
+import { isOperationKey, WriteFaults } from "./write-faults.js";
 
 export interface WriteInspection {
   /** The body the splice applies to: the caller's, or its normalised form. */
@@ -43,21 +44,6 @@ export function inspectWrite(body: Buffer, bytesMax: number): WriteInspection {
 /** Thrown through the walk, caught by `run`. */
 class Ambiguity extends Error {}
 
-type Fault = "removed" | "shape" | "reserved";
-
-const operationKeys = new Set([
-  "upsert_rows",
-  "upsert_columns",
-  "patch_rows",
-  "patch_columns",
-  "deletes",
-  "delete_by_filter",
-  "patch_by_filter",
-  "copy_from_namespace",
-  "branch_from_namespace",
-  "schema",
-  "create_namespace",
-]);
 const removedKeys = new Map([
   ["upserts", "upsert_rows"],
   ["patches", "patch_rows"],
@@ -73,7 +59,7 @@ class Walk {
   readonly #normalised: boolean;
   readonly #splice = new Splice();
   readonly #keys: AttributeKeys;
-  readonly #faults = new Map<Fault, string>();
+  readonly #faults = new WriteFaults();
   readonly #operations = new Set<string>();
   readonly #value = this.#splice.template((stamp) => stamp);
   readonly #member = this.#splice.template((stamp) => `,"${stampAttribute}":${stamp}`);
@@ -98,7 +84,7 @@ class Walk {
       if (error instanceof Ambiguity) return "ambiguous";
       throw error;
     }
-    this.#throwFault();
+    this.#faults.throwFirst(this.#operations.size > 0);
     this.#declareStamp();
     const copies =
       this.#operations.has("copy_from_namespace") || this.#operations.has("branch_from_namespace");
@@ -117,7 +103,7 @@ class Walk {
       const name = this.#uniqueName(key, seen);
       const replacement = removedKeys.get(name);
       if (replacement !== undefined) {
-        this.#fault("removed", `${name}: this key was removed, use ${replacement}`);
+        this.#faults.add("removed", `${name}: this key was removed, use ${replacement}`);
       }
       // Clients that spell out absent fields send null: upstream reads that as absent, and so does this.
       if (isNull(cursor)) cursor.skip();
@@ -127,7 +113,7 @@ class Walk {
   }
 
   #operation(name: string): void {
-    if (operationKeys.has(name)) this.#operations.add(name);
+    if (isOperationKey(name)) this.#operations.add(name);
     switch (name) {
       case "upsert_rows":
       case "patch_rows":
@@ -213,7 +199,7 @@ class Walk {
       else cursor.skip();
     });
     if (ids === undefined) {
-      this.#fault("shape", `${path}.id: expected an array of ids`);
+      this.#faults.add("shape", `${path}.id: expected an array of ids`);
       return;
     }
     this.#stamped = true;
@@ -252,7 +238,7 @@ class Walk {
         this.#attributes(() => "patch_by_filter.patch");
       } else cursor.skip();
     });
-    if (!patched) this.#fault("shape", `patch_by_filter.patch: ${rule}`);
+    if (!patched) this.#faults.add("shape", `patch_by_filter.patch: ${rule}`);
   }
 
   #schema(): void {
@@ -334,7 +320,7 @@ class Walk {
     // Almost every id is settled by its first byte, without decoding it.
     if (!isString || (first !== 0x5f && first !== 0x5c)) cursor.skip();
     else if (isReservedId(cursor.string()))
-      this.#fault("reserved", `${path()}: ids beginning _hevlayer: are reserved`);
+      this.#faults.add("reserved", `${path()}: ids beginning _hevlayer: are reserved`);
   }
 
   /** The class of an attribute's key, its faults recorded. */
@@ -345,13 +331,13 @@ class Walk {
       case "repeated":
         throw new Ambiguity();
       case "reserved":
-        this.#fault(
+        this.#faults.add(
           "reserved",
           `${path()}.${this.#cursor.name(key)}: attribute names beginning _hevlayer_ are reserved`,
         );
         return "plain";
       case "removed":
-        this.#fault("removed", `${path()}.${this.#cursor.name(key)}: blob attributes are not supported`);
+        this.#faults.add("removed", `${path()}.${this.#cursor.name(key)}: blob attributes are not supported`);
         return "plain";
       default:
         return keyClass;
@@ -378,23 +364,8 @@ class Walk {
   }
 
   #misshapen(path: string, rule: string): void {
-    this.#fault("shape", `${path}: ${rule}`);
+    this.#faults.add("shape", `${path}: ${rule}`);
     this.#cursor.skip();
-  }
-
-  /** Keeps the first fault of each kind: the order between kinds is the contract's, not the body's. */
-  #fault(kind: Fault, message: string): void {
-    if (!this.#faults.has(kind)) this.#faults.set(kind, message);
-  }
-
-  #throwFault(): void {
-    const missing =
-      this.#operations.size === 0
-        ? `write body: at least one of ${[...operationKeys].join(", ")} is needed`
-        : undefined;
-    const message =
-      this.#faults.get("removed") ?? missing ?? this.#faults.get("shape") ?? this.#faults.get("reserved");
-    if (message !== undefined) throw new AppError("validation_error", message);
   }
 }
 
