@@ -8,7 +8,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const NAMESPACES_MAX = 100;
 
 const storeTitles = {
-  upstream: ["Rows, vectors, schemas", "the vector store"],
+  upstream: ["Vector store", "rows, vectors, schemas"],
   document_cache: ["Document cache", "rows by id; may be lost"],
   blob_store: ["Blob store", "snapshots, policies, keys, jobs"],
   queue_store: ["Queue store", "pipeline queues"],
