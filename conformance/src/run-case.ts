@@ -4,24 +4,15 @@
  * Steps run in order and the case stops at the first step that does not go as expected, since later steps build on it.
  * Afterwards the record of the scripted server is judged.
  */
+import type { CaseContext } from "./case-context.js";
 import { DriverFault, type DriverProcess } from "./driver-process.js";
 import { runStep } from "./run-step.js";
 import type { Scenario } from "./scenario.js";
 import type { Script } from "./script.js";
 import { startScriptedServer } from "./scripted-server.js";
 import type { Servers } from "./servers.js";
-import type { Spec } from "./spec.js";
 import { expand, type Variables } from "./variables.js";
 import { compareWire } from "./wire-expect.js";
-
-export interface CaseContext {
-  spec: Spec;
-  servers: Servers;
-  /** Distinguishes the namespaces of this run from those of others on the same server. */
-  runId: string;
-  /** Limit of one step, in ms. */
-  stepMs: number;
-}
 
 export interface CaseOutcome {
   /** Why the case is red; empty when it passed. */

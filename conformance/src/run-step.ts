@@ -1,8 +1,8 @@
 /** One step: the call it makes through a driver, and the judgement of what came back. */
 
+import type { CaseContext } from "./case-context.js";
 import type { DriverProcess, Reply } from "./driver-process.js";
 import { ABSENT, compare } from "./expect.js";
-import type { CaseContext } from "./run-case.js";
 import type { ClientConfig, Expect, Step } from "./scenario.js";
 import { printJson, type Value, type ValueObject } from "./values.js";
 import { pick } from "./variables.js";

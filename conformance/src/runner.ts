@@ -4,11 +4,13 @@
  * The control goes first, and a scenario it fails says nothing about a client: those client cells read `server`. The
  * clients then run side by side, each in a few lanes, since most cases wait for timers rather than for a processor.
  */
+
+import type { CaseContext } from "./case-context.js";
 import type { DriverDefinition } from "./drivers.js";
 import { applyKnownFailures, type KnownFailure } from "./known-failures.js";
 import { Lane } from "./lane.js";
 import type { CaseResult, DriverResult } from "./results.js";
-import { type CaseContext, runCase } from "./run-case.js";
+import { runCase } from "./run-case.js";
 import type { Scenario } from "./scenario.js";
 
 export interface RunOptions {
