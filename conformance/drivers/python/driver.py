@@ -1,7 +1,7 @@
 """Drives the Python client over the protocol of conformance/PROTOCOL.md.
 
-`driver.py` drives `Hevlayer`, `driver.py --async` drives `AsyncHevlayer`. Methods are found by name, so there is
-no code for a single operation here.
+`driver.py` drives `Hevlayer`, `driver.py --async` drives `AsyncHevlayer`. Methods are found by name, so
+there is no code for a single operation here.
 """
 
 from __future__ import annotations
