@@ -10,7 +10,7 @@ export type HeaderValues = Readonly<Record<string, string | readonly string[]>>;
 
 export interface UpstreamRequest {
   method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** Absolute path with every segment encoded, as `upstreamPath` builds it: `/v2/namespaces/products/query`. */
+  /** Absolute path with every segment encoded, as the domain rebuilds it: `/v2/namespaces/products/query`. */
   path: string;
   /** Raw query string without `?`, appended as it is. */
   query?: string | undefined;

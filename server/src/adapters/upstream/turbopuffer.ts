@@ -42,7 +42,7 @@ export interface TurbopufferOptions {
 const keepAliveMs = 30_000;
 const pingTimeoutMs = 5_000;
 
-/** @throws AppError `upstream_error` never at creation; a malformed `url` throws a TypeError. */
+/** Opens no connection yet. @throws TypeError when `url` is malformed */
 export function createTurbopuffer(options: TurbopufferOptions): Upstream {
   const base = new URL(options.url);
   const prefix = base.pathname.replace(/\/+$/, "");
