@@ -1,0 +1,175 @@
+/**
+ * The lmdb databases behind the embedded document cache, and the steps that keep them in agreement. Everything that writes
+ * runs inside one transaction of the caller's; lmdb does not undo a transaction whose callback throws, so conditions are
+ * judged before the first write.
+ *
+ * `records` set+id → record · `vectors` set+id → vector · `epochs` set → epoch · `order` version → set+id, the eviction
+ * queue · `expiry` time+version → set+id · `meta` counters.
+ */
+
+import { statSync } from "node:fs";
+import path from "node:path";
+import type { CacheCondition } from "../../ports/document-cache.js";
+import { byteKey, keyNumber, splitByteKey } from "../lmdb/byte-keys.js";
+import {
+  type ByteDatabase,
+  type Environment,
+  liveBytes,
+  openBytes,
+  openEnvironment,
+} from "../lmdb/environment.js";
+import { decodeHeader, decodeRecord, encodeRecord, encodeVector } from "./record-format.js";
+
+const SEQUENCE = Buffer.from("sequence");
+const BOOT = Buffer.from("boot");
+
+/** What a write puts under a key. A vector that is left out is removed, unless `keepVector`. */
+export interface RecordContent {
+  readonly mark: Uint8Array;
+  readonly epoch: string;
+  readonly attributes: Uint8Array | undefined;
+  readonly vector: Uint8Array | undefined;
+  readonly keepVector: boolean;
+  /** Epoch-ms; 0 = none. */
+  readonly expiresAt: number;
+}
+
+export class EmbeddedRecords {
+  readonly records: ByteDatabase;
+  readonly vectors: ByteDatabase;
+  readonly epochs: ByteDatabase;
+  readonly order: ByteDatabase;
+  readonly expiry: ByteDatabase;
+  readonly meta: ByteDatabase;
+  readonly #environment: Environment;
+  readonly #file: string;
+  readonly #inode: number;
+
+  /** @throws whatever lmdb throws for files it cannot read */
+  constructor(directory: string) {
+    const environment = openEnvironment(directory);
+    this.#environment = environment;
+    this.records = openBytes(environment, "records");
+    this.vectors = openBytes(environment, "vectors");
+    this.epochs = openBytes(environment, "epochs");
+    this.order = openBytes(environment, "order");
+    this.expiry = openBytes(environment, "expiry");
+    this.meta = openBytes(environment, "meta");
+    this.#file = path.join(directory, "data.mdb");
+    this.#inode = statSync(this.#file).ino;
+  }
+
+  /** Runs `step` in a write transaction; resolves when it is committed and every process sees it, not yet on disk. */
+  transaction<T>(step: () => T): Promise<T> {
+    return this.#environment.transaction(step);
+  }
+
+  /** Whether the files under the directory are still those that were opened. */
+  ownsFiles(): boolean {
+    return statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** Makes later reads of this turn see every commit made so far, by other processes too. */
+  refresh(): void {
+    this.#environment.resetReadTxn();
+  }
+
+  /** Bytes of live pages; the file may be larger by pages that are free to be used again. */
+  bytes(): number {
+    return liveBytes([this.records, this.vectors, this.epochs, this.order, this.expiry]);
+  }
+
+  /** Whether `condition` holds for the bytes now stored under a key. An expired record counts as absent. */
+  holds(condition: CacheCondition, stored: Buffer | undefined, now: number): boolean {
+    if (condition.when === "always") return true;
+    const header = stored && decodeHeader(stored);
+    const live = header !== undefined && !isExpired(header.expiresAt, now);
+    if (condition.when === "absent") return !live;
+    return live && String(header.version) === condition.version;
+  }
+
+  /** Writes a record over what is stored. Returns its version. */
+  write(key: Buffer, stored: Buffer | undefined, content: RecordContent): number {
+    const previous = stored && decodeHeader(stored);
+    const version = this.#nextVersion();
+    if (previous) this.#unlink(previous);
+    const keptVector = content.keepVector ? (previous?.vectorVersion ?? 0) : 0;
+    if (content.vector !== undefined) this.vectors.put(key, encodeVector(version, content.vector));
+    else if (previous && previous.vectorVersion !== 0 && keptVector === 0) this.vectors.remove(key);
+    const record = encodeRecord({
+      version,
+      expiresAt: content.expiresAt,
+      vectorVersion: content.vector === undefined ? keptVector : version,
+      mark: content.mark,
+      epoch: content.epoch,
+      attributes: content.attributes,
+    });
+    this.records.put(key, record);
+    this.order.put(byteKey(version), key);
+    if (content.expiresAt !== 0) this.expiry.put(expiryKey(content.expiresAt, version), key);
+    return version;
+  }
+
+  /** Removes a record and everything that points to it. */
+  remove(key: Buffer, stored: Buffer): void {
+    const header = decodeHeader(stored);
+    this.#unlink(header);
+    if (header.vectorVersion !== 0) this.vectors.remove(key);
+    this.records.remove(key);
+  }
+
+  /** The set a key belongs to. */
+  setOf(key: Uint8Array): string {
+    return splitByteKey(key, 2)[0]?.toString("utf8") ?? "";
+  }
+
+  /**
+   * Forgets every epoch unless the machine has been up since the files were last opened: after a power loss lmdb may have
+   * lost its last commits, invalidations among them, so nothing from before may be served.
+   */
+  async settleBoot(boot: string): Promise<void> {
+    if (this.meta.get(BOOT)?.toString() === boot) return;
+    await this.epochs.clearAsync();
+    await this.meta.put(BOOT, Buffer.from(boot));
+  }
+
+  /** Reads through the directory of each database and every epoch. @throws when pages or records are damaged */
+  probe(): void {
+    for (const { value } of this.epochs.getRange({})) value.toString();
+    for (const { value } of this.records.getRange({ limit: 100 })) decodeRecord(value);
+    for (const database of [this.vectors, this.order, this.expiry, this.meta])
+      for (const _entry of database.getRange({ reverse: true, limit: 100 }));
+  }
+
+  /** Empties every database in place, so that all processes see it at once. */
+  async clear(): Promise<void> {
+    for (const database of [this.epochs, this.records, this.vectors, this.order, this.expiry])
+      await database.clearAsync();
+  }
+
+  close(): Promise<void> {
+    return this.#environment.close();
+  }
+
+  #unlink(header: { version: number; expiresAt: number }): void {
+    this.order.remove(byteKey(header.version));
+    if (header.expiresAt !== 0) this.expiry.remove(expiryKey(header.expiresAt, header.version));
+  }
+
+  #nextVersion(): number {
+    const stored = this.meta.get(SEQUENCE);
+    const version = (stored === undefined ? 0 : keyNumber(stored)) + 1;
+    this.meta.put(SEQUENCE, byteKey(version));
+    return version;
+  }
+}
+
+/** True once a record with this expiry (epoch-ms, 0 = none) is over. */
+export function isExpired(expiresAt: number, now: number): boolean {
+  return expiresAt !== 0 && expiresAt <= now;
+}
+
+/** The end of the `expiry` range that is over at `now`. */
+export function expiryKey(expiresAt: number, version: number): Buffer {
+  return byteKey(Math.ceil(expiresAt), version);
+}
