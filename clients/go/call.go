@@ -2,7 +2,6 @@ package hevlayer
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +15,6 @@ import (
 
 // This file is the life of one call: arguments to bytes, bytes to a server and back, answer to a value. The generated
 // methods call it and nothing else.
-
-// gzipFrom is the size in bytes from which WithGzipRequests compresses; below it the header costs more than it saves.
-const gzipFrom = 1 << 10
 
 // outgoing is a call ready to be sent, any number of times and to either server.
 type outgoing struct {
@@ -113,10 +109,10 @@ func (c *Client) prepare(ctx context.Context, op *operation, args arguments, opt
 	if own.maxRetries != nil {
 		out.maxRetries = *own.maxRetries
 	}
-	return out, out.build(op.route, &own, c.config.gzipRequests)
+	return out, out.build(op.route, &own, c.config.compress)
 }
 
-func (out *outgoing) build(route string, own *callSettings, compress bool) error {
+func (out *outgoing) build(route string, own *callSettings, compress compressor) error {
 	var err error
 	if out.path = out.args.rawPath; out.path == "" {
 		if out.path, err = buildPath(route, out.args.path); err != nil {
@@ -142,20 +138,16 @@ func (out *outgoing) build(route string, own *callSettings, compress bool) error
 	return out.setBody(body, compress)
 }
 
-func (out *outgoing) setBody(body []byte, compress bool) error {
+func (out *outgoing) setBody(body []byte, compress compressor) error {
 	out.hasBody, out.body, out.gzipped = true, body, false
-	if !compress || len(body) < gzipFrom {
+	if compress == nil || len(body) < gzipFrom {
 		return nil
 	}
-	var packed bytes.Buffer
-	writer := gzip.NewWriter(&packed)
-	if _, err := writer.Write(body); err != nil {
-		return fmt.Errorf("compress the body: %w", err)
+	packed, err := compress(body)
+	if err != nil {
+		return err
 	}
-	if err := writer.Close(); err != nil {
-		return fmt.Errorf("compress the body: %w", err)
-	}
-	out.body, out.gzipped = packed.Bytes(), true
+	out.body, out.gzipped = packed, true
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -29,15 +29,15 @@ const (
 type config struct {
 	gateway target
 	// direct is Turbopuffer itself; nil unless calls may go there.
-	direct       *target
-	timeout      time.Duration
-	total        time.Duration
-	maxRetries   int
-	headers      http.Header
-	gzipRequests bool
-	logger       *slog.Logger
-	clock        clock
-	jitter       func() float64
+	direct     *target
+	timeout    time.Duration
+	total      time.Duration
+	maxRetries int
+	headers    http.Header
+	compress   compressor
+	logger     *slog.Logger
+	clock      clock
+	jitter     func() float64
 	// problem is the first thing wrong with the options or the environment, reported by every call.
 	problem error
 	// secrets are the keys to be removed from whatever a server sends back.
@@ -57,20 +57,25 @@ type target struct {
 // shared is what clients derived from one another have in common.
 type shared struct {
 	doer Doer
-	// downUntil is the time, in nanoseconds since 1970, until which the gateway is taken to be unreachable.
-	downUntil atomic.Int64
+	// down holds, by a gateway's URL, the time.Time until which it is taken to be unreachable.
+	down sync.Map
+}
+
+func (s *shared) isDown(gateway string, now time.Time) bool {
+	until, known := s.down.Load(gateway)
+	return known && now.Before(until.(time.Time))
 }
 
 func resolve(s *settings, common *shared) *config {
 	r := &resolver{settings: s}
 	c := &config{
-		timeout:      r.duration(s.call.timeout, "HEVLAYER_TIMEOUT_MS", defaultTimeout),
-		maxRetries:   r.retries(),
-		headers:      s.call.headers,
-		gzipRequests: s.gzipRequests,
-		logger:       r.logger(),
-		clock:        s.clock,
-		jitter:       s.jitter,
+		timeout:    r.duration(s.call.timeout, "HEVLAYER_TIMEOUT_MS", defaultTimeout),
+		maxRetries: r.retries(),
+		headers:    s.call.headers,
+		compress:   s.compress,
+		logger:     r.logger(),
+		clock:      s.clock,
+		jitter:     s.jitter,
 	}
 	if s.call.total != nil {
 		c.total = *s.call.total

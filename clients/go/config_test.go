@@ -101,11 +101,14 @@ func TestAnOptionOfACallThatCannotBeUsedIsReported(t *testing.T) {
 	equal(t, "requests", len(server.sent()), 0)
 }
 
-func TestABadHeaderValueIsRefusedWithoutTheKey(t *testing.T) {
+func TestAHeaderThatCannotBeSentIsRefused(t *testing.T) {
 	server := serve(t, reply{status: 200, body: okStatus})
 	client, _ := testClient(t, server.URL)
-	err := read(client, WithHeader("X-Bad", "a\nb"))
-	if err == nil || len(server.sent()) != 0 {
-		t.Errorf("got %v", err)
+	for name, value := range map[string]string{"X-Bad": "a\nb", "X Bad": "a", "": "a", "Ü": "a", "host": "x", "accept-encoding": "br"} {
+		var problem *ConfigError
+		if err := read(client, WithHeader(name, value)); !errors.As(err, &problem) {
+			t.Errorf("%q: got %v", name, err)
+		}
 	}
+	equal(t, "requests", len(server.sent()), 0)
 }

@@ -21,8 +21,9 @@ func (c *Client) dispatch(ctx context.Context, out *outgoing) (*answer, error) {
 		return c.send(ctx, &c.config.gateway, out, nil)
 	}
 	// Worked out only when it is needed: it takes the body apart.
-	past := sync.OnceValue(func() *outgoing { return out.forTurbopuffer(c.config.gzipRequests) })
-	if c.config.clock.now().UnixNano() < c.common.downUntil.Load() && past() != nil {
+	past := sync.OnceValue(func() *outgoing { return out.forTurbopuffer(c.config.compress) })
+	gateway := c.config.gateway.base
+	if c.common.isDown(gateway, c.config.clock.now()) && past() != nil {
 		return c.sendDirect(ctx, past(), "the gateway could not be reached a moment ago")
 	}
 	got, err := c.send(ctx, &c.config.gateway, out, func() bool { return past() != nil })
@@ -30,7 +31,7 @@ func (c *Client) dispatch(ctx context.Context, out *outgoing) (*answer, error) {
 		return got, err
 	}
 	if isUnreached(err) {
-		c.common.downUntil.Store(c.config.clock.now().Add(downFor).UnixNano())
+		c.common.down.Store(gateway, c.config.clock.now().Add(downFor))
 	}
 	return c.sendDirect(ctx, past(), err.Error())
 }
@@ -55,7 +56,7 @@ func mayLeave(op *operation, err error) bool {
 }
 
 // forTurbopuffer is the call as Turbopuffer takes it; nil when only the gateway can answer it.
-func (out *outgoing) forTurbopuffer(compress bool) *outgoing {
+func (out *outgoing) forTurbopuffer(compress compressor) *outgoing {
 	past := *out
 	if out.op.upstream != "" {
 		path, err := buildPath(out.op.upstream, out.args.path)

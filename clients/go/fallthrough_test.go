@@ -53,6 +53,19 @@ func TestAnUnreachableGatewayIsPassedAtOnceAndRemembered(t *testing.T) {
 	equal(t, "warnings", strings.Count(logged.String(), "turbopuffer_direct"), 3)
 }
 
+func TestAGatewayThatIsDownSaysNothingOfAnother(t *testing.T) {
+	client, _, direct, _ := pair(t, closedURL(t), reply{status: 200, body: okStatus})
+	if err := once(client); err != nil {
+		t.Fatal(err)
+	}
+	other := serve(t, reply{status: 200, body: okStatus})
+	if err := once(client.WithOptions(WithBaseURL(other.URL))); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "direct requests", len(direct.sent()), 1)
+	equal(t, "requests to the other gateway", len(other.sent()), 1)
+}
+
 func TestWhatTheGatewayAloneCanAnswerDoesNotFallThrough(t *testing.T) {
 	client, clock, direct, _ := pair(t, closedURL(t), reply{status: 200, body: okStatus})
 	ctx := context.Background()

@@ -28,20 +28,20 @@ type Doer interface {
 
 // settings is what the options of a client say; nil means not given, so that the environment and the defaults apply.
 type settings struct {
-	baseURL      string
-	apiKey       *string
-	directURL    string
-	directKey    *string
-	fallback     *bool
-	doer         Doer
-	directDoer   Doer
-	logger       *slog.Logger
-	gzipRequests bool
-	call         callSettings
-	lookupEnv    func(string) (string, bool)
-	clock        clock
-	jitter       func() float64
-	problem      error
+	baseURL    string
+	apiKey     *string
+	directURL  string
+	directKey  *string
+	fallback   *bool
+	doer       Doer
+	directDoer Doer
+	logger     *slog.Logger
+	compress   compressor
+	call       callSettings
+	lookupEnv  func(string) (string, bool)
+	clock      clock
+	jitter     func() float64
+	problem    error
 }
 
 // clock is the time that retries and the memory of a gateway that is down go by.
@@ -130,9 +130,6 @@ func WithLogger(logger *slog.Logger) Option {
 	})
 }
 
-// WithGzipRequests compresses request bodies from 1 KiB up. Default off. Answers are always accepted compressed.
-func WithGzipRequests() Option { return clientOption(func(s *settings) { s.gzipRequests = true }) }
-
 // WithTimeout limits each attempt: connecting, sending, and reading the whole answer. Default: the variable
 // HEVLAYER_TIMEOUT_MS, else 30 s.
 func WithTimeout(limit time.Duration) CallOption {
@@ -165,11 +162,23 @@ func WithMaxRetries(retries int) CallOption {
 	})
 }
 
-// WithHeader adds a request header. Authorization is refused: WithAPIKey sets it.
+// ownHeaders are the request headers that are set here or by net/http; another value would have no effect, or break one.
+var ownHeaders = map[string]string{
+	"Authorization":     "WithAPIKey sets it",
+	"Host":              "WithBaseURL sets it",
+	"Accept-Encoding":   "answers are decompressed here",
+	"Content-Encoding":  "WithGzipRequests sets it",
+	"Content-Length":    "the body sets it",
+	"Transfer-Encoding": "the body sets it",
+}
+
+// WithHeader adds a request header. Headers that follow from other options or from the body are refused.
 func WithHeader(name, value string) CallOption {
 	return callOption(func(s *callSettings) {
-		if strings.EqualFold(name, "Authorization") {
-			s.problem = configError("WithHeader: Authorization is set by WithAPIKey")
+		if reason, own := ownHeaders[http.CanonicalHeaderKey(name)]; own {
+			s.problem = configError("WithHeader: %s cannot be given: %s", name, reason)
+		} else if !isToken(name) || strings.ContainsAny(value, "\r\n\x00") {
+			s.problem = configError("WithHeader: %q with its value is not a header", name)
 		}
 		s.headers = s.headers.Clone()
 		if s.headers == nil {
@@ -177,6 +186,17 @@ func WithHeader(name, value string) CallOption {
 		}
 		s.headers.Set(name, value)
 	})
+}
+
+func isToken(name string) bool {
+	const signs = "!#$%&'*+-.^_`|~"
+	for _, c := range name {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune(signs, c) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // WithQuery adds a query parameter that the operation's parameters have no field for.

@@ -3,6 +3,8 @@ package hevlayer
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +134,37 @@ func TestARefusedConnectionIsRetriedEvenForAWrite(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestARedirectThatLeadsNowhereIsNoProofThatAWriteWasNotDone(t *testing.T) {
+	server := serve(t, reply{status: 302, header: map[string]string{"Location": closedURL(t)}})
+	client, _ := testClient(t, server.URL)
+	var connection *APIConnectionError
+	if err := once(client); !errors.As(err, &connection) {
+		t.Fatalf("got %v", err)
+	}
+	equal(t, "requests", len(server.sent()), 1)
+}
+
+func TestAnHTTPClientThatReportsNoConnectionsIsJudgedByItsErrors(t *testing.T) {
+	var calls int
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	client, _ := testClient(t, "http://localhost", WithHTTPClient(doerFunc(func(*http.Request) (*http.Response, error) {
+		calls++
+		if calls == 1 {
+			return nil, refused
+		}
+		return nil, errors.New("broken pipe")
+	})))
+	err := once(client)
+	equal(t, "the first is tried again, the second is not", calls, 2)
+	if !strings.Contains(err.Error(), "broken pipe") {
+		t.Errorf("got %v", err)
+	}
+}
+
+type doerFunc func(*http.Request) (*http.Response, error)
+
+func (f doerFunc) Do(request *http.Request) (*http.Response, error) { return f(request) }
 
 func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 	now := newFakeClock().now()

@@ -98,9 +98,14 @@ func (w *watch) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// neverConnected says that a connection was wanted and none was had, so that nothing was sent. An HTTP client that does
-// not report its connections proves nothing.
-func (w *watch) neverConnected() bool { return w.asked.Load() > 0 && w.connected.Load() == 0 }
+// neverConnected says that there was no connection, so that nothing was sent. Where the HTTP client does not report its
+// connections, the kind of error has to tell; where it does, the error may be that of a redirect, after a first request.
+func (w *watch) neverConnected(err error) bool {
+	if w.asked.Load() == 0 {
+		return isConnectError(err)
+	}
+	return w.connected.Load() == 0
+}
 
 // timing is where the time of one attempt went, in milliseconds.
 type timing struct{ connect, firstByte, body float64 }
@@ -129,7 +134,7 @@ func (f *failure) name(err error) error {
 	if f.out.caller.Err() != nil {
 		return cancelled(f.out.caller)
 	}
-	unreached := !f.answered && (f.watch.neverConnected() || isConnectError(err))
+	unreached := !f.answered && f.watch.neverConnected(err)
 	connection := APIConnectionError{
 		HevlayerError: HevlayerError{Message: reasonOf(err), cause: err},
 		unreached:     unreached,
