@@ -36,19 +36,24 @@ function emitOperation(out: Printer, operation: Operation, context: EmitContext)
       out.line(`path: ${parameters(operation.pathParams)};`);
       out.line(`query: ${parameters(operation.queryParams)};`);
       if (operation.body) out.line(`body: ${typeText(operation.body.type, ignore)};`);
-      const replies = replySchemas(context.document, operation);
-      out.line(`replies: { ${replies.map(([status, name]) => `${status}: ${name}`).join("; ")} };`);
+      out.line(
+        `replies: ${fieldsText(replySchemas(context.document, operation).map(([status, name]) => `${status}: ${name}`))};`,
+      );
     },
     "};",
   );
 }
 
 function parameters(params: readonly Param[]): string {
-  if (params.length === 0) return "Record<never, never>";
-  const fields = params.map(
-    (param) => `${typescriptKey(param.wire)}${param.required ? "" : "?"}: ${typeText(param.type, ignore)}`,
+  return fieldsText(
+    params.map(
+      (param) => `${typescriptKey(param.wire)}${param.required ? "" : "?"}: ${typeText(param.type, ignore)}`,
+    ),
   );
-  return `{ ${fields.join("; ")} }`;
+}
+
+function fieldsText(fields: readonly string[]): string {
+  return fields.length === 0 ? "Record<never, never>" : `{ ${fields.join("; ")} }`;
 }
 
 /** Every named type stands in the same file. */

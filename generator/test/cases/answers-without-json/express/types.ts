@@ -21,11 +21,11 @@ export interface Operations {
   deleteThing: {
     path: { thing: string };
     query: Record<never, never>;
-    replies: {};
+    replies: Record<never, never>;
   };
   getMetrics: {
     path: Record<never, never>;
     query: Record<never, never>;
-    replies: {};
+    replies: Record<never, never>;
   };
 }
