@@ -1,8 +1,8 @@
 /**
  * The seam between the generated operations and the runtime: what an operation is, what a caller may set per call, what
- * comes back. Generated code knows this module and no other of ours but the filter types.
+ * comes back. Generated code knows this module, the type of a listing's pages and the filter types, and no other of ours.
  */
-import type { Pages } from "./pages.js";
+import type { PageInfo, Pages } from "./pages.js";
 import type { LayerResponse } from "./perf.js";
 
 /** What the runtime must know of an operation; one constant of the generated table. */
@@ -34,16 +34,6 @@ export interface MetaField {
   readonly header: string;
   readonly field: string;
   readonly type: "integer" | "number" | "boolean" | "string";
-}
-
-/** How a listing continues. */
-export interface PageInfo {
-  /** Option that takes the cursor. */
-  readonly cursor: string;
-  /** Field that holds the items; absent when the body is the array itself. */
-  readonly items?: string;
-  /** Where the next cursor stands: a field of the body, or a field of the last item. */
-  readonly next: { readonly field: string } | { readonly lastItem: string };
 }
 
 /** What every call takes. `P` is the type of `withPerf`, which decides what the call returns. */

@@ -2,8 +2,17 @@
  * Walks a listing page by page. Only a missing or empty cursor ends it: an empty page with a cursor goes on. A cursor
  * seen before is an error, since following it would never end.
  */
-import type { PageInfo } from "./call.js";
 import { isRecord, PageError } from "./errors.js";
+
+/** How a listing continues. */
+export interface PageInfo {
+  /** Option that takes the cursor. */
+  readonly cursor: string;
+  /** Field that holds the items; absent when the body is the array itself. */
+  readonly items?: string;
+  /** Where the next cursor stands: a field of the body, or a field of the last item. */
+  readonly next: { readonly field: string } | { readonly lastItem: string };
+}
 
 /** The items of a listing across its pages; `pages()` gives the pages themselves. Each loop starts from the beginning. */
 export class Pages<Page, Item> implements AsyncIterable<Item> {
