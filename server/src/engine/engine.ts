@@ -1,0 +1,299 @@
+/**
+ * The engine: namespaces by name over one store, and one method per operation of the wire. Bodies come in as parsed JSON
+ * and answers go out as printable values; HTTP lives next door. All work is synchronous on the caller's thread: run it
+ * where a scan of some tens of milliseconds blocks nobody else.
+ */
+
+import { queryBilling, queryPerformance, writeBilling, writePerformance } from "./accounting.js";
+import { compareText } from "./compare.js";
+import { badRequest, EngineError, namespaceNotFound } from "./errors.js";
+import type { Json, Printable } from "./json.js";
+import { type AdjustableLimits, DEFAULT_ADJUSTABLE_LIMITS, LIMITS } from "./limits.js";
+import { patchRecord, printMetadata } from "./metadata.js";
+import { durably, Namespace } from "./namespace.js";
+import { Operations } from "./operations.js";
+import { explain } from "./query/explain.js";
+import { runMultiQuery } from "./query/multi-query.js";
+import { bindQuery, runQuery, type Snapshot } from "./query/query.js";
+import { evaluateRecall } from "./query/recall.js";
+import { checkConsistency, readBody } from "./request-fields.js";
+import { EMPTY_SCHEMA, printSchema, updateSchema } from "./schema/schema.js";
+import type { NamespaceRecord } from "./store/namespace-record.js";
+import { Store } from "./store/store.js";
+import { Table } from "./table/table.js";
+import { carriesDocuments, declaresId, planWrite, printOutcome } from "./write/plan.js";
+import { readWrite, type WriteRequest } from "./write/request.js";
+
+export interface EngineOptions {
+  /** Directory of the store; created when missing. One process at a time may use it. */
+  dataDirectory: string;
+  limits?: Partial<AdjustableLimits>;
+  /** Milliseconds since the epoch; the system's clock by default. */
+  now?: () => number;
+}
+
+export interface ListOptions {
+  /** Plain prefix of names. */
+  prefix?: string;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** Names a page, 1..1000, 100 by default. */
+  pageSize?: number;
+}
+
+type Answer = Record<string, Printable>;
+
+const NAME = /^[A-Za-z0-9\-_.]+$/;
+
+/** Checks a namespace name as the path carries it. Throws the wire's plain-text 400. */
+export function checkNamespaceName(name: string): void {
+  if (!NAME.test(name)) {
+    throw badRequest("Invalid URL: Namespace contains invalid characters, must be [A-Za-z0-9-_.]", {
+      plainText: true,
+    });
+  }
+  if (name.length > LIMITS.namespaceNameChars) {
+    throw badRequest(
+      `Invalid URL: Namespace \`${name}\` is too long, limit is currently ${LIMITS.namespaceNameChars} characters`,
+      { plainText: true },
+    );
+  }
+}
+
+export class Engine {
+  private readonly namespaces = new Map<string, Namespace>();
+  private readonly operations = new Operations();
+  private readonly limits: AdjustableLimits;
+  private readonly now: () => number;
+
+  private constructor(
+    private readonly store: Store,
+    options: EngineOptions,
+  ) {
+    this.limits = { ...DEFAULT_ADJUSTABLE_LIMITS, ...options.limits };
+    this.now = options.now ?? Date.now;
+    for (const record of store.namespaces())
+      this.namespaces.set(record.name, new Namespace(store, record, false));
+  }
+
+  /** Opens the data directory. Throws when it cannot be used; documents are read when first asked for. */
+  static open(options: EngineOptions): Engine {
+    return new Engine(Store.open(options.dataDirectory), options);
+  }
+
+  /** E1: upserts, patches, deletes, schema changes, copy and branch. Durable when it returns. */
+  write(name: string, body: Json): Answer {
+    const started = performance.now();
+    checkNamespaceName(name);
+    const request = readWrite(body);
+    const source = request.copyFrom ?? request.branchFrom;
+    if (source !== null) return this.copy(name, source, request.branchFrom !== null, started);
+    const existing = this.namespaces.get(name);
+    if (existing === undefined) this.requireCreation(name, request);
+    if (existing?.record.readOnly === true) throw readOnlyError(name);
+    const before = { schema: existing?.record.schema ?? null, table: existing?.table ?? new Table() };
+    const plan = planWrite(before, request, this.limits);
+    const changesData = plan.changes.size > 0;
+    const schemaChanged =
+      request.schema !== undefined || plan.schema.attributes.size !== before.schema?.attributes.size;
+    if (existing === undefined || changesData || schemaChanged) {
+      const namespace = existing ?? new Namespace(this.store, this.newRecord(name), true);
+      const at = this.now();
+      namespace.apply(
+        {
+          ...namespace.record,
+          schema: plan.schema,
+          updatedAt: at,
+          ...(changesData ? { lastWriteAt: at } : {}),
+        },
+        plan.changes,
+      );
+      this.namespaces.set(name, namespace);
+    }
+    return {
+      ...printOutcome(plan.outcome, request.returnAffectedIds),
+      billing: writeBilling(
+        plan.outcome.bytesWritten,
+        plan.outcome.queried ? before.table.logicalBytes : null,
+      ),
+      performance: writePerformance(started),
+    };
+  }
+
+  private requireCreation(name: string, request: WriteRequest): void {
+    if (request.createNamespace === false) throw namespaceNotFound(name);
+    if (carriesDocuments(request)) return;
+    if (request.createNamespace !== true) throw namespaceNotFound(name);
+    if (!declaresId(request.schema)) {
+      throw badRequest("create_namespace without documents requires schema.id to give the ID type");
+    }
+  }
+
+  private newRecord(name: string): NamespaceRecord {
+    const at = this.now();
+    return {
+      name,
+      number: this.store.nextNumber(),
+      schema: EMPTY_SCHEMA,
+      createdAt: at,
+      updatedAt: at,
+      lastWriteAt: at,
+      parent: null,
+      pinnedReplicas: null,
+      readOnly: false,
+    };
+  }
+
+  private copy(name: string, sourceName: string, isBranch: boolean, started: number): Answer {
+    const source = this.find(sourceName);
+    const existing = this.namespaces.get(name);
+    if (existing !== undefined && (existing.table.rowCount > 0 || existing === source)) {
+      throw badRequest("destination namespace already exists");
+    }
+    const record = {
+      ...this.newRecord(name),
+      schema: source.record.schema,
+      parent: isBranch ? sourceName : null,
+    };
+    durably(() => this.store.commitCopy(record, source.record));
+    this.namespaces.set(name, new Namespace(this.store, record, false));
+    return {
+      status: "OK",
+      message: "namespace cloned successfully",
+      rows_affected: source.table.rowCount,
+      billing: writeBilling(source.table.logicalBytes, null),
+      performance: writePerformance(started),
+    };
+  }
+
+  /** E12: a copy, whose result waits under the returned token. */
+  startCopy(name: string, body: Json): Answer {
+    checkNamespaceName(name);
+    if (readWrite(body).copyFrom === null) throw badRequest("async writes require copy_from_namespace");
+    return { token: this.operations.run(name, () => this.write(name, body), this.now) };
+  }
+
+  /** E13. */
+  operation(name: string, token: string): Answer {
+    checkNamespaceName(name);
+    return this.operations.poll(name, token);
+  }
+
+  /** E2: one query, or several when the body has `queries`. */
+  query(name: string, body: Json): Answer {
+    const started = performance.now();
+    const snapshot = this.snapshot(name);
+    const request = readBody(body);
+    checkConsistency(request);
+    const outcome =
+      request.queries === undefined || request.queries === null
+        ? runQuery(bindQuery(request, snapshot.schema), snapshot.table)
+        : runMultiQuery(request, snapshot);
+    return {
+      ...("results" in outcome ? { results: outcome.results } : outcome.result),
+      billing: queryBilling(snapshot.table.logicalBytes, outcome.returnedBytes),
+      performance: queryPerformance(started, snapshot.table.rowCount),
+    };
+  }
+
+  /** E3: what a query would do, in words. */
+  explain(name: string, body: Json): Answer {
+    const { schema, table } = this.snapshot(name);
+    return { plan_text: explain(bindQuery(readBody(body), schema), table) };
+  }
+
+  /** E10: recall is 1 by construction; the counts and the ground truth are real. */
+  recall(name: string, body: Json): Answer {
+    return evaluateRecall(readBody(body), this.snapshot(name));
+  }
+
+  private snapshot(name: string): Snapshot {
+    const namespace = this.find(name);
+    return { schema: namespace.record.schema, table: namespace.table };
+  }
+
+  /** E4: the namespace, its schema and its documents. */
+  delete(name: string): Answer {
+    const { record } = this.find(name);
+    if (record.readOnly) throw readOnlyError(name);
+    durably(() => this.store.remove(record));
+    this.namespaces.delete(name);
+    return { status: "OK" };
+  }
+
+  /** E5, E5b: `legacy` prints the encryption member as the older path does. */
+  metadata(name: string, legacy: boolean): Answer {
+    const namespace = this.find(name);
+    return printMetadata(namespace.record, namespace.table, legacy);
+  }
+
+  /** E6: pinning and read_only. */
+  updateMetadata(name: string, body: Json): Answer {
+    const namespace = this.find(name);
+    const record = patchRecord(namespace.record, readBody(body));
+    namespace.apply({ ...record, updatedAt: this.now() }, new Map());
+    return printMetadata(namespace.record, namespace.table, true);
+  }
+
+  /** E7. */
+  schema(name: string): Answer {
+    return printSchema(this.find(name).record.schema);
+  }
+
+  /** E8: the body is the bare map of attributes. */
+  updateSchema(name: string, body: Json): Answer {
+    this.find(name);
+    updateSchema(EMPTY_SCHEMA, readBody(body), false);
+    this.write(name, { schema: body });
+    return this.schema(name);
+  }
+
+  /** E9: everything is in memory once touched, so touching it is the warming. */
+  hintCacheWarm(name: string): Answer {
+    void this.find(name).table;
+    return { status: "ACCEPTED", message: "cache warm hint accepted" };
+  }
+
+  /** E11: names in byte order; a cursor is the last name of its page. */
+  list(options: ListOptions): Answer {
+    const { prefix = "", pageSize = 100 } = options;
+    if (pageSize < 1 || pageSize > LIMITS.listPageRows) {
+      throw badRequest(`Page size must be in range 1..=${LIMITS.listPageRows}, was ${pageSize}`);
+    }
+    const after = options.cursor === undefined ? null : decodeCursor(options.cursor);
+    const names = [...this.namespaces.keys()]
+      .filter((name) => name.startsWith(prefix) && (after === null || compareText(name, after) > 0))
+      .sort(compareText);
+    const page = names.slice(0, pageSize);
+    const last = page.at(-1);
+    return {
+      namespaces: page.map((id) => ({ id })),
+      next_cursor: names.length > pageSize && last !== undefined ? encodeCursor(last) : null,
+    };
+  }
+
+  private find(name: string): Namespace {
+    checkNamespaceName(name);
+    const namespace = this.namespaces.get(name);
+    if (namespace === undefined) throw namespaceNotFound(name);
+    return namespace;
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+  }
+}
+
+function readOnlyError(name: string): EngineError {
+  return new EngineError(403, `namespace '${name}' is read-only`);
+}
+
+function encodeCursor(name: string): string {
+  return Buffer.from(name).toString("base64url");
+}
+
+function decodeCursor(cursor: string): string {
+  const name = Buffer.from(cursor, "base64url").toString("utf8");
+  if (!NAME.test(name) || encodeCursor(name) !== cursor) throw badRequest("invalid cursor");
+  return name;
+}

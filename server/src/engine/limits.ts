@@ -1,0 +1,36 @@
+/** The wire's documented limits, each with its unit. A value over one of them is refused with 400. */
+export const LIMITS = {
+  namespaceNameChars: 128,
+  attributeNameBytes: 128,
+  attributesPerNamespace: 1_024,
+  idBytes: 64,
+  attributeValueBytes: 8 * 1024 * 1024,
+  filterableValueBytes: 4 * 1024,
+  documentBytes: 64 * 1024 * 1024,
+  denseDimensions: 10_752,
+  sparseEntries: 1_024,
+  vectorColumns: 2,
+  resultRows: 10_000,
+  aggregationGroups: 10_000,
+  fullTextQueryChars: 1_024,
+  subQueries: 16,
+  listPageRows: 1_000,
+  recallSamples: 200,
+  /** Chosen here: a pattern becomes an automaton of about this many states, and matching costs text × states. */
+  patternChars: 1_024,
+  /** Chosen here: nesting of filters and rank expressions, so that recursion cannot exhaust the stack. */
+  expressionDepth: 64,
+} as const;
+
+/** Limits that tests shrink; the defaults are the wire's. */
+export interface AdjustableLimits {
+  /** Rows one `delete_by_filter` may remove. */
+  deleteByFilterRows: number;
+  /** Rows one `patch_by_filter` may change. */
+  patchByFilterRows: number;
+}
+
+export const DEFAULT_ADJUSTABLE_LIMITS: AdjustableLimits = {
+  deleteByFilterRows: 5_000_000,
+  patchByFilterRows: 50_000,
+};

@@ -1,0 +1,48 @@
+/** A namespace's metadata: printing it and the two members that can be changed. */
+import { badRequest, wrongShape } from "./errors.js";
+import { isInteger, isObject, type Json, type JsonObject, type Printable } from "./json.js";
+import { readBoolean } from "./request-fields.js";
+import { printSchemaForMetadata } from "./schema/schema.js";
+import type { NamespaceRecord } from "./store/namespace-record.js";
+import type { Table } from "./table/table.js";
+
+/** Counts are real and the index is always up to date: writes are indexed before they are acknowledged. */
+export function printMetadata(
+  record: NamespaceRecord,
+  table: Table,
+  legacy: boolean,
+): Record<string, Printable> {
+  return {
+    schema: printSchemaForMetadata(record.schema) as Printable,
+    approx_row_count: table.rowCount,
+    approx_logical_bytes: table.logicalBytes,
+    created_at: new Date(record.createdAt).toISOString(),
+    updated_at: new Date(record.updatedAt).toISOString(),
+    last_write_at: new Date(record.lastWriteAt).toISOString(),
+    encryption: legacy ? { sse: true } : { mode: "default" },
+    index: { status: "up-to-date" },
+    ...(record.pinnedReplicas === null ? {} : { pinning: { replicas: record.pinnedReplicas } }),
+    ...(record.parent === null ? {} : { branching: { parent: record.parent } }),
+    ...(record.readOnly ? { read_only: true } : {}),
+  };
+}
+
+/** The record with `pinning` and `read_only` of a metadata update; absent members stay. Throws 400 or 422. */
+export function patchRecord(record: NamespaceRecord, body: JsonObject): NamespaceRecord {
+  return {
+    ...record,
+    pinnedReplicas: readPinning(body.pinning, record.pinnedReplicas),
+    readOnly: readBoolean(body, "read_only") ?? record.readOnly,
+  };
+}
+
+function readPinning(value: Json | undefined, current: number | null): number | null {
+  if (value === undefined) return current;
+  if (value === null || value === false) return null;
+  if (value === true) return 1;
+  const replicas = isObject(value) ? (value.replicas ?? 1) : null;
+  if (!isInteger(replicas))
+    throw wrongShape("pinning", "data did not match any variant of untagged enum UpdatePinningInput");
+  if (replicas < 1) throw badRequest("replicas must be greater than 0");
+  return Number(replicas);
+}

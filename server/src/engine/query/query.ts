@@ -1,0 +1,101 @@
+/** One query against one namespace: bind every part to the schema, select, rank or aggregate, print. Synchronous, so a query sees one state. */
+import { badRequest, unsupported } from "../errors.js";
+import { bindFilter } from "../filter/bind.js";
+import type { Filter } from "../filter/expression.js";
+import { selectSlots } from "../filter/select.js";
+import type { JsonObject, Printable } from "../json.js";
+import { bindRankBy, type RankBy } from "../rank/rank-by.js";
+import { type Limit, readLimit, readOffset, readVariant } from "../request-fields.js";
+import { METRICS } from "../schema/attribute.js";
+import type { Schema } from "../schema/schema.js";
+import type { Table } from "../table/table.js";
+import { type Aggregation, aggregate, readAggregation } from "./aggregate.js";
+import { type Computed, computeColumns } from "./compute.js";
+import {
+  type PrintedRow,
+  printRow,
+  type RowPrinter,
+  readProjection,
+  returnedBytes,
+  type VectorEncoding,
+} from "./projection.js";
+import { rankHits } from "./ranking.js";
+
+/** A namespace as a query sees it. */
+export interface Snapshot {
+  readonly schema: Schema;
+  readonly table: Table;
+}
+
+export interface QueryOutcome {
+  /** `rows`, `aggregations` or `aggregation_groups`. */
+  readonly result: Record<string, Printable>;
+  readonly rows: readonly PrintedRow[] | null;
+  readonly returnedBytes: number;
+}
+
+export interface BoundQuery {
+  readonly filter: Filter | null;
+  readonly aggregation: Aggregation | null;
+  readonly rank: RankBy;
+  readonly limit: Limit;
+  readonly offset: number;
+  readonly printer: RowPrinter;
+  readonly computed: readonly Computed[];
+}
+
+const NO_LIMIT: Limit = { total: 0, per: null };
+
+/** Binds a single query. `encoding` comes from the root when the query is one of several. Throws 400 or 422. */
+export function bindQuery(body: JsonObject, schema: Schema, encoding?: VectorEncoding): BoundQuery {
+  if (body.rerank_by !== undefined && body.rerank_by !== null) throw unsupported("hosted rerank models");
+  const metric = readVariant(body, "distance_metric", METRICS);
+  if (metric !== undefined && schema.metric !== null && metric !== schema.metric) {
+    throw badRequest(`distance metric mismatch, expected ${schema.metric}, got ${metric}`);
+  }
+  const aggregation = readAggregation(body, schema);
+  const { filters } = body;
+  const filter = filters === undefined || filters === null ? null : bindFilter(filters, schema, "filters");
+  const vectorEncoding = encoding ?? readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
+  const printer = { schema, encoding: vectorEncoding, attributes: readProjection(body, schema) };
+  const base = { filter, aggregation, printer, computed: [] };
+  if (aggregation !== null) {
+    return { ...base, rank: { kind: "order", keys: [] }, limit: NO_LIMIT, offset: 0 };
+  }
+  const rank = bindRankBy(body.rank_by ?? ["id", "asc"], schema, filter !== null);
+  const limit = readLimit(body);
+  if (limit === undefined) throw badRequest("rank_by queries must specify top_k or limit");
+  checkPer(limit, schema);
+  const computed = computeColumns(body.compute_attributes, schema);
+  return { ...base, rank, limit, offset: readOffset(body, ["rank_by"]), computed };
+}
+
+function checkPer(limit: Limit, schema: Schema): void {
+  for (const name of limit.per?.attributes ?? []) {
+    if (name !== "id" && !schema.attributes.has(name)) {
+      throw badRequest(`limit.per attribute "${name}" not found in schema`);
+    }
+  }
+}
+
+/** Runs a bound query over the table it was bound for. */
+export function runQuery(query: BoundQuery, table: Table): QueryOutcome {
+  const selected = selectSlots(table, query.filter);
+  if (query.aggregation !== null) {
+    const result = aggregate(table, selected.slots(), query.aggregation, query.printer.schema);
+    return { result, rows: null, returnedBytes: 0 };
+  }
+  const hits = rankHits(table, selected, query.rank, query.limit, query.offset);
+  const columns = query.computed.map(({ name, evaluate }) => ({ name, valueAt: evaluate(table) }));
+  let bytes = 0;
+  const rows = hits.map(({ slot, dist }) => {
+    bytes += returnedBytes(query.printer, table, slot, dist);
+    const row = printRow(query.printer, table, slot, dist);
+    for (const { name, valueAt } of columns) {
+      const value = valueAt(slot);
+      if (value !== null) row[name] = value;
+    }
+    return row;
+  });
+  return { result: { rows }, rows, returnedBytes: bytes };
+}

@@ -1,0 +1,115 @@
+/** From the documents that pass the filter to the ordered page: ranks, breaks ties by ascending id, cuts. */
+import { compareIds, compareNullable } from "../compare.js";
+import { badRequest } from "../errors.js";
+import { decimalOfFloat32 } from "../float-format.js";
+import { distances } from "../rank/distance.js";
+import type { OrderKey, RankBy } from "../rank/rank-by.js";
+import { topK } from "../rank/top-k.js";
+import type { Limit, PerLimit } from "../request-fields.js";
+import type { Bitset } from "../table/bitset.js";
+import type { Table } from "../table/table.js";
+import type { Scalar } from "../values.js";
+
+export interface Hit {
+  readonly slot: number;
+  /** Distance or score; null when the order is by attribute. */
+  readonly dist: number | null;
+}
+
+/** Ranks the selected slots and returns the page `offset … offset + limit.total`. */
+export function rankHits(table: Table, selected: Bitset, rank: RankBy, limit: Limit, offset: number): Hit[] {
+  if (limit.per !== null && rank.kind !== "order") {
+    throw badRequest("`limit.per` is only supported when ranking by an attribute");
+  }
+  const end = offset + limit.total;
+  switch (rank.kind) {
+    case "order":
+      return orderHits(table, selected, rank.keys, limit, offset);
+    case "distance":
+      return nearestHits(table, selected, rank, end).slice(offset);
+    case "score":
+      return scoredHits(table, selected, rank.scorer(table), end).slice(offset);
+  }
+}
+
+function nearestHits(
+  table: Table,
+  selected: Bitset,
+  rank: RankBy & { kind: "distance" },
+  end: number,
+): Hit[] {
+  const column = table.vectorColumn(rank.attribute);
+  if (column === undefined) return [];
+  const slots = selected.slots();
+  const found = distances(column, slots, rank.vector, rank.metric);
+  const byDistance = (a: number, b: number) =>
+    (found[a] as number) - (found[b] as number) ||
+    compareSlots(table, slots[a] as number, slots[b] as number);
+  return topK(slots.length, end, byDistance)
+    .filter((i) => Number.isFinite(found[i]))
+    .map((i) => ({ slot: slots[i] as number, dist: decimalOfFloat32(found[i] as number) }));
+}
+
+function scoredHits(table: Table, selected: Bitset, scores: Float64Array, end: number): Hit[] {
+  const slots = selected.slots().filter((slot) => (scores[slot] as number) > 0);
+  const score = (i: number) => scores[slots[i] as number] as number;
+  const byScore = (a: number, b: number) =>
+    score(b) - score(a) || compareSlots(table, slots[a] as number, slots[b] as number);
+  return topK(slots.length, end, byScore).map((i) => ({ slot: slots[i] as number, dist: score(i) }));
+}
+
+function compareSlots(table: Table, a: number, b: number): number {
+  return compareIds(table.id(a), table.id(b));
+}
+
+function orderHits(
+  table: Table,
+  selected: Bitset,
+  keys: readonly OrderKey[],
+  limit: Limit,
+  offset: number,
+): Hit[] {
+  const slots = selected.slots();
+  const orders = keys.map((key) => slotOrder(table, key));
+  const byKeys = (a: number, b: number) => {
+    const x = slots[a] as number;
+    const y = slots[b] as number;
+    for (const order of orders) {
+      const difference = order(x, y);
+      if (difference !== 0) return difference;
+    }
+    return compareSlots(table, x, y);
+  };
+  const wanted = limit.per === null ? offset + limit.total : slots.length;
+  const ordered = topK(slots.length, wanted, byKeys).map((i) => slots[i] as number);
+  const spread = limit.per === null ? ordered : diversify(table, ordered, limit.per);
+  return spread.slice(offset, offset + limit.total).map((slot) => ({ slot, dist: null }));
+}
+
+/** Null sorts first ascending and last descending; null is the smallest value in both. */
+function slotOrder(table: Table, key: OrderKey): (a: number, b: number) => number {
+  const sign = key.descending ? -1 : 1;
+  if (key.attribute === "id") return (a, b) => sign * compareSlots(table, a, b);
+  const column = table.column(key.attribute);
+  return (a, b) =>
+    sign *
+    compareNullable((column?.get(a) ?? null) as Scalar | null, (column?.get(b) ?? null) as Scalar | null);
+}
+
+/** Keeps at most `per.rows` documents of each distinct key, in order. */
+function diversify(table: Table, slots: readonly number[], per: PerLimit): number[] {
+  const seen = new Map<string, number>();
+  return slots.filter((slot) => {
+    const key = groupKey(
+      per.attributes.map((name) => (name === "id" ? table.id(slot) : table.value(slot, name))),
+    );
+    const count = (seen.get(key) ?? 0) + 1;
+    seen.set(key, count);
+    return count <= per.rows;
+  });
+}
+
+/** One text per distinct tuple of values; numbers and bigints of one value never both occur. */
+export function groupKey(values: readonly unknown[]): string {
+  return JSON.stringify(values, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
+}
