@@ -1,0 +1,267 @@
+/**
+ * The blob store of a single machine, shared safely by the processes on it.
+ *
+ * Every key has one entry in lmdb, and its compare-and-set settles all races. A small body lives in the entry; a larger one
+ * is an immutable file of its own that the entry names: written under a temporary name, flushed, renamed, flushed again, and
+ * only then named. A process that dies in between leaves a file nobody names, which a later start removes.
+ */
+
+import { createHash, randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { open as openFile, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import type { Clock } from "../../clock.js";
+import type { Log } from "../../log.js";
+import {
+  type Blob,
+  type BlobCallOptions,
+  type BlobEntry,
+  type BlobPage,
+  type BlobPutOutcome,
+  type BlobStore,
+  BlobStoreError,
+  checkBlobKey,
+  checkBlobLimit,
+} from "../../ports/blob-store.js";
+import { afterPrefix } from "../lmdb/byte-keys.js";
+import {
+  type ByteDatabase,
+  type Environment,
+  environmentDamage,
+  openBytes,
+  openEnvironment,
+} from "../lmdb/environment.js";
+import { type BlobIndexEntry, decodeEntry, encodeEntry } from "./entry-format.js";
+
+/** Bodies up to this many bytes live in lmdb; larger ones would make every commit copy them. */
+const INLINE_BYTES_MAX = 64 * 1024;
+/** Unnamed files younger than this, in ms, may belong to a write in flight in another process. */
+const ORPHAN_AGE_MS = 3_600_000;
+/** Times a reader looks again when the file it was sent to has just been replaced. */
+const READ_TRIES = 10;
+
+export interface EmbeddedBlobStoreOptions {
+  /** Made when absent. Nothing else may be kept in it. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Pick<Log, "warn">;
+}
+
+/**
+ * Opens the store and removes what writes that never finished have left behind.
+ * @throws BlobStoreError `damaged` when the files cannot be read: what they hold is not ours to drop
+ */
+export async function openEmbeddedBlobStore(options: EmbeddedBlobStoreOptions): Promise<BlobStore> {
+  const damage = environmentDamage(options.directory);
+  if (damage !== undefined)
+    throw new BlobStoreError("damaged", `blob store cannot be opened: ${damage}; restore it from a backup`);
+  const environment = openEnvironment(options.directory);
+  const store = new EmbeddedBlobStore(environment, options.directory);
+  const removed = await store.removeOrphans(options.clock.now() - ORPHAN_AGE_MS);
+  if (removed > 0) options.log.warn({ files: removed }, "removed blobs whose writes never finished");
+  return store;
+}
+
+class EmbeddedBlobStore implements BlobStore {
+  readonly #environment: Environment;
+  readonly #entries: ByteDatabase;
+  readonly #bodies: string;
+  #closing: Promise<void> | undefined;
+
+  constructor(environment: Environment, directory: string) {
+    this.#environment = environment;
+    this.#entries = openBytes(environment, "entries");
+    this.#bodies = path.join(directory, "bodies");
+    mkdirSync(this.#bodies, { recursive: true });
+  }
+
+  async get(key: string, options: BlobCallOptions = {}): Promise<Blob | undefined> {
+    checkBlobKey(key);
+    this.#begin("get", key, options);
+    for (let attempt = 0; attempt < READ_TRIES; attempt += 1) {
+      this.#environment.resetReadTxn();
+      const stored = this.#entries.get(Buffer.from(key, "utf8"));
+      if (stored === undefined) return undefined;
+      const entry = decodeEntry(key, stored);
+      const body = entry.file === undefined ? entry.inline : await this.#readBody(entry.file);
+      if (body === undefined) continue;
+      if (etagOf(body) !== entry.etag)
+        throw new BlobStoreError("damaged", `blob ${key} does not match its checksum`);
+      return { body, etag: entry.etag };
+    }
+    throw new BlobStoreError("unavailable", `blob ${key} was replaced during each of ${READ_TRIES} reads`);
+  }
+
+  putIfAbsent(key: string, body: Uint8Array, options: BlobCallOptions = {}): Promise<BlobPutOutcome> {
+    return this.#put(key, body, undefined, options);
+  }
+
+  putIfMatch(
+    key: string,
+    body: Uint8Array,
+    etag: string,
+    options: BlobCallOptions = {},
+  ): Promise<BlobPutOutcome> {
+    return this.#put(key, body, etag, options);
+  }
+
+  async delete(key: string, options: BlobCallOptions = {}): Promise<void> {
+    checkBlobKey(key);
+    this.#begin("delete", key, options);
+    const replaced = await this.#durably(() => {
+      const stored = this.#entries.get(Buffer.from(key, "utf8"));
+      if (stored !== undefined) this.#entries.remove(Buffer.from(key, "utf8"));
+      return stored;
+    });
+    await this.#dropBody(replaced);
+  }
+
+  async list(
+    query: { readonly prefix: string; readonly after?: string; readonly limit: number },
+    options: BlobCallOptions = {},
+  ): Promise<BlobPage> {
+    checkBlobLimit(query.limit);
+    this.#begin("list", query.prefix, options);
+    this.#environment.resetReadTxn();
+    const prefix = Buffer.from(query.prefix, "utf8");
+    const after = Buffer.from(query.after ?? "", "utf8");
+    const skips = Buffer.compare(after, prefix) >= 0 && query.after !== undefined;
+    const end = afterPrefix(prefix);
+    const entries: BlobEntry[] = [];
+    for (const { key, value } of this.#entries.getRange({
+      // lmdb takes no empty key; every key of ours begins with a byte above this one.
+      start: skips ? after : prefix.length > 0 ? prefix : Buffer.from([0]),
+      exclusiveStart: skips,
+      ...(end === undefined ? {} : { end }),
+      limit: query.limit + 1,
+    })) {
+      const name = Buffer.from(key).toString("utf8");
+      const { etag, sizeBytes } = decodeEntry(name, value);
+      entries.push({ key: name, etag, sizeBytes });
+    }
+    return { entries: entries.slice(0, query.limit), more: entries.length > query.limit };
+  }
+
+  async ping(options: BlobCallOptions = {}): Promise<void> {
+    this.#begin("ping", "", options);
+    this.#entries.getKeysCount({ limit: 1 });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#environment.close();
+    return this.#closing;
+  }
+
+  /** Removes body files that no entry names and that were last touched before `before` (epoch-ms). Returns how many. */
+  async removeOrphans(before: number): Promise<number> {
+    const files = new Set(await readdir(this.#bodies));
+    if (files.size === 0) return 0;
+    for (const { key, value } of this.#entries.getRange({})) {
+      const { file } = decodeEntry(Buffer.from(key).toString("utf8"), value);
+      if (file !== undefined) files.delete(file);
+    }
+    let removed = 0;
+    for (const file of files) {
+      const found = await stat(path.join(this.#bodies, file)).catch(() => undefined);
+      if (found === undefined || found.mtimeMs >= before) continue;
+      await rm(path.join(this.#bodies, file), { force: true });
+      removed += 1;
+    }
+    return removed;
+  }
+
+  async #put(
+    key: string,
+    body: Uint8Array,
+    expected: string | undefined,
+    options: BlobCallOptions,
+  ): Promise<BlobPutOutcome> {
+    checkBlobKey(key);
+    this.#begin("put", key, options);
+    const at = Buffer.from(key, "utf8");
+    const holds = (stored: Buffer | undefined): boolean =>
+      expected === undefined
+        ? stored === undefined
+        : stored !== undefined && decodeEntry(key, stored).etag === expected;
+    this.#environment.resetReadTxn();
+    // The loser of most races is known before it writes a file.
+    if (!holds(this.#entries.get(at))) return { status: "conflict" };
+    const isLarge = body.byteLength > INLINE_BYTES_MAX;
+    const entry: BlobIndexEntry = {
+      etag: etagOf(body),
+      sizeBytes: body.byteLength,
+      ...(isLarge ? { file: await this.#writeBody(body) } : { inline: body }),
+    };
+    const encoded = encodeEntry(entry);
+    const result = await this.#durably(() => {
+      const stored = this.#entries.get(at);
+      if (!holds(stored)) return { status: "conflict" as const };
+      this.#entries.put(at, encoded);
+      return { status: "stored" as const, replaced: stored };
+    });
+    if (result.status === "conflict") {
+      await this.#dropBody(encoded);
+      return { status: "conflict" };
+    }
+    await this.#dropBody(result.replaced);
+    return { status: "stored", etag: entry.etag };
+  }
+
+  /** Runs a step in a write transaction and waits until it is on disk. */
+  async #durably<T>(step: () => T): Promise<T> {
+    const result = await this.#environment.transaction(step);
+    await this.#environment.flushed;
+    return result;
+  }
+
+  async #writeBody(body: Uint8Array): Promise<string> {
+    const name = randomUUID();
+    const temporary = path.join(this.#bodies, `${name}.tmp`);
+    const file = await openFile(temporary, "wx");
+    try {
+      await file.writeFile(body);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path.join(this.#bodies, name));
+    await this.#syncDirectory();
+    return name;
+  }
+
+  /** A rename is durable once its directory is. */
+  async #syncDirectory(): Promise<void> {
+    const directory = await openFile(this.#bodies, "r");
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+
+  /** Undefined when the file is gone: the entry was replaced after it was read. */
+  async #readBody(file: string): Promise<Buffer | undefined> {
+    try {
+      return await readFile(path.join(this.#bodies, file));
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw new BlobStoreError("unavailable", "blob body cannot be read", { cause: error });
+    }
+  }
+
+  async #dropBody(encoded: Buffer | undefined): Promise<void> {
+    const file = encoded && decodeEntry("", encoded).file;
+    // One that cannot be removed now is an orphan like any other.
+    if (file !== undefined) await rm(path.join(this.#bodies, file), { force: true }).catch(() => undefined);
+  }
+
+  #begin(operation: string, key: string, options: BlobCallOptions): void {
+    if (this.#closing !== undefined)
+      throw new BlobStoreError("closed", `blob ${operation} ${key} after close`);
+    if (options.signal?.aborted) throw new BlobStoreError("aborted", `blob ${operation} ${key} was aborted`);
+  }
+}
+
+function etagOf(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("hex");
+}
