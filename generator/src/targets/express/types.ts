@@ -4,7 +4,7 @@ import type { Api, EmitContext, Operation, Param } from "../../model.js";
 import { typescriptKey } from "../../names.js";
 import { schemaTypes } from "../../openapi-types.js";
 import { Printer } from "../../printer.js";
-import { typeText } from "../typescript/type-text.js";
+import { typeText } from "../../type-text.js";
 import { replySchemas } from "./replies.js";
 
 export async function emitTypes(api: Api, context: EmitContext): Promise<string> {

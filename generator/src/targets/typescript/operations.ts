@@ -6,7 +6,7 @@ import { TYPESCRIPT } from "../../dialects.js";
 import type { Api, Operation, Page, Param, Type } from "../../model.js";
 import { camel, iterWords, pascal, safeIdentifier, splitWords, typescriptKey } from "../../names.js";
 import { Printer } from "../../printer.js";
-import { typeText } from "./type-text.js";
+import { typeText } from "../../type-text.js";
 
 /** Options that every call takes (`CallOptions` in `call.ts`); an operation's own must not hide them. */
 const CALL_OPTIONS = new Set([

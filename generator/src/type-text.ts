@@ -1,6 +1,6 @@
 /** A model type as TypeScript text, for parameters and items; bodies are named and come from `types.ts`. */
-import type { Type } from "../../model.js";
-import { typescriptKey } from "../../names.js";
+import type { Type } from "./model.js";
+import { typescriptKey } from "./names.js";
 
 /** @param use told of every named type in the text, so that it can be imported */
 export function typeText(type: Type, use: (name: string) => void): string {
