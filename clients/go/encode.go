@@ -1,6 +1,7 @@
 package hevlayer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"reflect"
 	"sort"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -19,8 +21,25 @@ var Null = json.RawMessage("null")
 
 // encodeJSON writes value. Its error names the path to what JSON cannot carry.
 func encodeJSON(value any) ([]byte, error) {
-	return appendJSON(make([]byte, 0, 1024), value)
+	scratch := scratches.Get().(*[]byte)
+	out, err := appendJSON((*scratch)[:0], value)
+	if err != nil {
+		scratches.Put(scratch)
+		return nil, err
+	}
+	text := bytes.Clone(out)
+	if cap(out) <= scratchMax {
+		*scratch = out
+	}
+	scratches.Put(scratch)
+	return text, nil
 }
+
+// scratches are the buffers that bodies grow in: growing each anew would copy a large one five times over.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// scratchMax is the largest buffer, in bytes, that is kept for the next body.
+const scratchMax = 32 << 20
 
 // pathError gathers the path from the inside out, so that the path costs nothing while all goes well.
 type pathError struct {
@@ -202,9 +221,20 @@ func appendSlice(out []byte, length int, isNil bool, item func([]byte, int) ([]b
 }
 
 func appendFloats[T float32 | float64](out []byte, numbers []T, bits int) ([]byte, error) {
-	return appendSlice(out, len(numbers), numbers == nil, func(out []byte, index int) ([]byte, error) {
-		return appendFloat(out, float64(numbers[index]), bits)
-	})
+	if numbers == nil {
+		return append(out, "null"...), nil
+	}
+	out = append(out, '[')
+	var err error
+	for index, number := range numbers {
+		if index > 0 {
+			out = append(out, ',')
+		}
+		if out, err = appendFloat(out, float64(number), bits); err != nil {
+			return nil, within("["+strconv.Itoa(index)+"]", err)
+		}
+	}
+	return append(out, ']'), nil
 }
 
 func appendFloat(out []byte, number float64, bits int) ([]byte, error) {
