@@ -19,9 +19,11 @@ function problemsOf(files: readonly string[], virtual: Readonly<Record<string, s
   const host = ts.createCompilerHost({ ...options, noEmit: true, composite: false });
   const { getSourceFile, fileExists } = host;
   host.fileExists = (path) => path in virtual || fileExists(path);
-  host.getSourceFile = (path, ...rest) => {
+  host.getSourceFile = (path, language, ...rest) => {
     const text = virtual[path];
-    return text === undefined ? getSourceFile(path, ...rest) : ts.createSourceFile(path, text, ...rest);
+    return text === undefined
+      ? getSourceFile(path, language, ...rest)
+      : ts.createSourceFile(path, text, language);
   };
   const program = ts.createProgram(
     [...files, ...Object.keys(virtual)],

@@ -1,0 +1,228 @@
+/** The command as a process: how it begins, what it prints, how it ends, and that it leaves nothing behind. */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type ScriptedUpstream, startScriptedUpstream } from "./scripted-upstream.js";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const KEY = "store-key-of-the-test";
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly exit: Promise<number | null>;
+  stdout(): string;
+  stderr(): string;
+}
+
+let folder: string;
+const runs: Run[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "hevlayer-process-"));
+});
+afterEach(async () => {
+  for (const { child, exit } of runs.splice(0)) {
+    child.kill("SIGKILL");
+    await exit;
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+function run(environment: Record<string, string>, ...args: string[]): Run {
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
+    env: {
+      PATH: process.env.PATH,
+      PORT: "0",
+      LAYER_ENGINE_PORT: "0",
+      LAYER_DATA_DIR: folder,
+      LAYER_DRAIN_MARKER_PATH: path.join(folder, "draining"),
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const exit = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const started = { child, exit, stdout: () => stdout, stderr: () => stderr };
+  runs.push(started);
+  return started;
+}
+
+/** The gateway's URL, once it has said so. */
+async function served({ child, stdout, stderr }: Run): Promise<string> {
+  const url = () => /page +(http:\S+)/.exec(stdout())?.[1];
+  await expect.poll(() => url() ?? child.exitCode, { timeout: 15_000 }).not.toBeNull();
+  const found = url();
+  if (found === undefined) throw new Error(`the gateway left: ${stderr()}`);
+  return found;
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  try {
+    return execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^\d+ \(.*\) Z/.test(execFileSync("cat", [`/proc/${pid}/stat`], { encoding: "utf8" }));
+  } catch {
+    return false;
+  }
+}
+
+describe("a gateway that serves", () => {
+  it("prints the URL, the key, the data and the demo, and logs nothing that it prints", async () => {
+    const gateway = run({});
+    const url = await served(gateway);
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    expect(gateway.stdout()).toContain("tpuf_local");
+    expect(gateway.stdout()).toContain(`${folder}/engine`);
+    expect(gateway.stdout()).toContain("npm run demo");
+    await expect.poll(() => gateway.stderr()).toContain('"operation":"getReady"');
+    expect(gateway.stdout()).not.toContain("getReady");
+  });
+
+  it.each(["SIGTERM", "SIGINT"] as const)("leaves with 0 on %s, its engine with it", async (signal) => {
+    const gateway = run({});
+    await served(gateway);
+    const engine = childrenOf(gateway.child.pid);
+    expect(engine.length).toBeGreaterThan(0);
+    gateway.child.kill(signal);
+    expect(await gateway.exit).toBe(0);
+    await expect.poll(() => engine.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it("leaves no engine behind when it is killed", async () => {
+    const gateway = run({});
+    await served(gateway);
+    const engine = childrenOf(gateway.child.pid);
+    gateway.child.kill("SIGKILL");
+    await gateway.exit;
+    await expect.poll(() => engine.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it("never prints a key of the operator's own", async () => {
+    const gateway = run({ TURBOPUFFER_API_KEY: KEY });
+    await served(gateway);
+    expect(gateway.stdout()).toContain("the value of TURBOPUFFER_API_KEY");
+    gateway.child.kill("SIGTERM");
+    await gateway.exit;
+    expect(gateway.stdout() + gateway.stderr()).not.toContain(KEY);
+  });
+});
+
+describe("draining", () => {
+  let upstream: ScriptedUpstream;
+  beforeEach(async () => {
+    upstream = await startScriptedUpstream();
+  });
+  afterEach(() => upstream.stop());
+
+  it("finishes what is in flight and refuses what is new", async () => {
+    let finish = () => {};
+    upstream.onRequest((call, response) => {
+      response.setHeader("content-type", "application/json");
+      if (!call.url.includes("/slow/")) return void response.end('{"namespaces":[]}');
+      finish = () => void response.end('{"done":true}');
+    });
+    const gateway = run({ TPUF_URL: upstream.url, TURBOPUFFER_API_KEY: KEY });
+    const url = await served(gateway);
+    const headers = { authorization: `Bearer ${KEY}` };
+    const slow = fetch(`${url}/v1/namespaces/slow/metadata`, { headers });
+    await expect.poll(() => upstream.calls.length).toBe(1);
+    gateway.child.kill("SIGTERM");
+    await expect.poll(async () => (await fetch(`${url}/ready`)).status).toBe(503);
+    expect(await (await fetch(`${url}/ready`)).json()).toMatchObject({ status: "draining" });
+    const refused = await fetch(`${url}/v1/namespaces`, { headers });
+    expect([refused.status, refused.headers.get("connection")]).toEqual([503, "close"]);
+    expect(await refused.json()).toMatchObject({ error: "gateway_draining" });
+    finish();
+    expect(await (await slow).json()).toEqual({ done: true });
+    expect(await gateway.exit).toBe(0);
+  });
+
+  it("begins with the marker file too, and ends when it is taken away", async () => {
+    const gateway = run({ TPUF_URL: upstream.url, TURBOPUFFER_API_KEY: KEY });
+    const url = await served(gateway);
+    const ready = async () => (await fetch(`${url}/ready`)).status;
+    const marker = path.join(folder, "draining");
+    await writeFile(marker, "");
+    await expect.poll(ready, { timeout: 5_000 }).toBe(503);
+    await rm(marker);
+    await expect.poll(ready, { timeout: 5_000 }).toBe(200);
+  });
+});
+
+describe("a bad start is one line and exit code 1, and leaves nothing running", () => {
+  async function fails(environment: Record<string, string>): Promise<string> {
+    const gateway = run(environment);
+    expect(await gateway.exit).toBe(1);
+    expect(gateway.stdout()).toBe("");
+    expect(gateway.stderr().trim().split("\n"), gateway.stderr()).toHaveLength(1);
+    return gateway.stderr();
+  }
+
+  async function holdPort<T>(use: (port: string) => Promise<T>): Promise<T> {
+    const holder = net.createServer();
+    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+    const result = await use(String((holder.address() as net.AddressInfo).port));
+    await new Promise((resolve) => holder.close(resolve));
+    return result;
+  }
+
+  it("on a port in use", async () => {
+    await holdPort(async (port) =>
+      expect(await fails({ PORT: port })).toContain(`PORT=${port}: another process`),
+    );
+  });
+
+  it("on an engine port in use", async () => {
+    await holdPort(async (port) => expect(await fails({ LAYER_ENGINE_PORT: port })).toContain(port));
+  });
+
+  it("on a data directory that is a file", async () => {
+    const file = path.join(folder, "file");
+    await writeFile(file, "");
+    expect(await fails({ LAYER_DATA_DIR: file })).toMatch(
+      /^LAYER_DATA_DIR=.*file.*: cannot be written \(\w+\); /,
+    );
+  });
+
+  it("on a data directory that another gateway uses", async () => {
+    await served(run({}));
+    expect(await fails({})).toContain(folder);
+  });
+
+  it("on a remote upstream without a key", async () => {
+    expect(await fails({ TPUF_URL: "http://127.0.0.1:1" })).toMatch(/^TURBOPUFFER_API_KEY is not set: /);
+  });
+});
+
+describe("the engine alone", () => {
+  it("serves Turbopuffer's wire until it is told to stop", async () => {
+    const engine = run({}, "engine");
+    const url = () => /on (http:\S+)/.exec(engine.stdout())?.[1];
+    await expect.poll(url, { timeout: 15_000 }).toBeTruthy();
+    const answer = await fetch(`${url()}/v1/namespaces`, { headers: { authorization: "Bearer tpuf_local" } });
+    expect(answer.status).toBe(200);
+    engine.child.kill("SIGTERM");
+    expect(await engine.exit).toBe(0);
+  });
+});
