@@ -41,7 +41,7 @@ export class WriteFaults {
   throwFirst(hasOperation: boolean): void {
     const missing = hasOperation
       ? undefined
-      : `write body: at least one of ${[...operationKeys].join(", ")} is needed`;
+      : `write body: no operation key, one of ${[...operationKeys].join(", ")} is needed`;
     const message =
       this.#first.get("removed") ?? missing ?? this.#first.get("shape") ?? this.#first.get("reserved");
     if (message !== undefined) throw new AppError("validation_error", message);
