@@ -1,0 +1,152 @@
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEngineServer } from "./server.js";
+import { startTestEngine, type TestEngine } from "./test-engine.js";
+
+let t: TestEngine;
+beforeAll(async () => {
+  t = await startTestEngine();
+});
+afterAll(() => t.stop());
+
+const one = { upsert_rows: [{ id: 1, a: 1 }] };
+
+describe("transport and errors", () => {
+  it("1 answers 401 with a JSON error when the key is missing or wrong", async () => {
+    for (const authorization of ["", "Bearer nope", "Basic dGVzdA=="]) {
+      const reply = await t.send("GET", "/v1/namespaces", undefined, { authorization });
+      expect(reply.status).toBe(401);
+      expect(reply.body).toEqual({ status: "error", error: expect.any(String) });
+    }
+  });
+
+  it("2 answers 404 to a query on a missing namespace", async () => {
+    const reply = await t.query("missing", { rank_by: ["id", "asc"], limit: 1 });
+    expect(reply.status).toBe(404);
+    expect(reply.headers.get("content-type")).toBe("application/json");
+    expect(reply.body.error).toContain("namespace 'missing' was not found");
+  });
+
+  it("3 answers 404 to the schema of a missing namespace", async () => {
+    expect((await t.send("GET", "/v1/namespaces/missing/schema")).status).toBe(404);
+  });
+
+  it("4 deletes an existing namespace once and answers 404 afterwards", async () => {
+    const ns = t.fresh();
+    expect((await t.send("DELETE", `/v2/namespaces/${ns}`)).status).toBe(404);
+    await t.write(ns, one);
+    const reply = await t.send("DELETE", `/v2/namespaces/${ns}`);
+    expect([reply.status, reply.body]).toEqual([200, { status: "OK" }]);
+    expect((await t.query(ns, { limit: 1 })).status).toBe(404);
+  });
+
+  it("5 answers a bad namespace with 400 in plain text", async () => {
+    const bad = await t.send("GET", "/v1/namespaces/bad%20name/schema");
+    expect(bad.status).toBe(400);
+    expect(bad.headers.get("content-type")).toContain("text/plain");
+    expect(bad.text).toBe("Invalid URL: Namespace contains invalid characters, must be [A-Za-z0-9-_.]");
+    const long = await t.write("x".repeat(129), one);
+    expect(long.status).toBe(400);
+    expect(long.text).toContain("is too long, limit is currently 128 characters");
+    expect((await t.send("GET", "/v1/namespaces/%ff/schema")).status).toBe(400);
+  });
+
+  it("6 accepts a gzip body of any size with the effect of a plain one", async () => {
+    const ns = t.fresh();
+    const body = gzipSync(JSON.stringify(one));
+    const reply = await t.send("POST", `/v2/namespaces/${ns}`, body, { "content-encoding": "gzip" });
+    expect(reply.body.rows_affected).toBe(1);
+    const broken = await t.send("POST", `/v2/namespaces/${ns}`, "not gzip", { "content-encoding": "gzip" });
+    expect(broken.status).toBe(400);
+  });
+
+  it("7 zips an answer over 1 KiB for callers that accept gzip, and only for them", async () => {
+    const ns = t.fresh();
+    await t.write(ns, { upsert_rows: Array.from({ length: 100 }, (_, id) => ({ id, text: "some text" })) });
+    const body = JSON.stringify({ rank_by: ["id", "asc"], limit: 100, include_attributes: true });
+    const path = `/v2/namespaces/${ns}/query`;
+    expect((await t.send("POST", path, body)).headers.get("content-encoding")).toBeNull();
+    const zipped = await t.send("POST", path, body, { "accept-encoding": "gzip" });
+    expect(zipped.headers.get("content-encoding")).toBe("gzip");
+    expect((zipped.body.rows as unknown[]).length).toBe(100);
+    const small = await t.send("GET", "/v1/namespaces?prefix=none", undefined, { "accept-encoding": "gzip" });
+    expect(small.headers.get("content-encoding")).toBeNull();
+  });
+
+  it("8 ignores unknown query parameters and one leading region segment", async () => {
+    const ns = t.fresh();
+    await t.write(ns, one);
+    const body = JSON.stringify({ queries: [{ limit: 1 }] });
+    for (const prefix of ["", "/gcp-us-central1"]) {
+      const path = `${prefix}/v2/namespaces/${ns}/query?stainless_overload=multiQuery&x=1`;
+      expect((await t.send("POST", path, body)).status).toBe(200);
+    }
+  });
+
+  it("9 answers 400 to malformed JSON and 422 to the wrong shape", async () => {
+    const malformed = await t.write(t.fresh(), '{"upsert_rows":');
+    expect(malformed.status).toBe(400);
+    expect(malformed.body.error).toContain("Failed to parse the request body as JSON: ");
+    const shape = await t.write(t.fresh(), { upsert_rows: { id: 2 } });
+    expect(shape.status).toBe(422);
+    expect(shape.body.error).toContain(
+      "Failed to deserialize the JSON body into the target type: upsert_rows: ",
+    );
+    expect(shape.body.error).toContain("invalid type: map, expected a sequence");
+  });
+
+  it("10 answers synchronously when the caller prefers otherwise", async () => {
+    const path = `/v2/namespaces/${t.fresh()}`;
+    const reply = await t.send("POST", path, JSON.stringify(one), { prefer: "respond-async" });
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get("preference-applied")).toBeNull();
+  });
+
+  it("answers 404 to an unknown path and 405 to a method a path does not have", async () => {
+    expect((await t.send("GET", "/v3/namespaces")).status).toBe(404);
+    const reply = await t.send("PUT", "/v1/namespaces");
+    expect([reply.status, reply.headers.get("allow")]).toEqual([405, "GET"]);
+  });
+
+  it("stays usable on a connection whose request was refused before its body was read", async () => {
+    const refused = await t.send("POST", "/v2/namespaces/a", "x".repeat(50_000), {
+      authorization: "Bearer no",
+    });
+    expect(refused.status).toBe(401);
+    expect((await t.send("GET", "/v1/namespaces")).status).toBe(200);
+  });
+});
+
+describe("body limits", () => {
+  const serve = async (bodyBytes: number, totalBytes: number) => {
+    const server = createEngineServer({ engine: t.engine, apiKey: "k", limits: { bodyBytes, totalBytes } });
+    const port = await server.listen(0, "127.0.0.1");
+    const post = async (body: string | Buffer, headers: Record<string, string> = {}) => {
+      const init = {
+        method: "POST",
+        body: body as string,
+        headers: { authorization: "Bearer k", ...headers },
+      };
+      const response = await fetch(`http://127.0.0.1:${port}/v2/namespaces/limited`, init);
+      await response.text();
+      return response;
+    };
+    return { post, close: () => server.close(100) };
+  };
+
+  it("answers 413 to a body over the limit, before or after unzipping", async () => {
+    const { post, close } = await serve(1_000, 10_000);
+    expect((await post(" ".repeat(1_001))).status).toBe(413);
+    expect((await post(gzipSync(" ".repeat(5_000)), { "content-encoding": "gzip" })).status).toBe(413);
+    expect((await post(" ".repeat(999))).status).toBe(400);
+    await close();
+  });
+
+  it("answers 429 with Retry-After while the budget for bodies in flight is used up", async () => {
+    const { post, close } = await serve(1_000, 500);
+    const reply = await post(" ".repeat(600));
+    expect([reply.status, reply.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect((await post(" ".repeat(400))).status).toBe(400);
+    await close();
+  });
+});
