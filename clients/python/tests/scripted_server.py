@@ -47,6 +47,8 @@ class Answer:
     """Send only so much of the body."""
     stall: float = 0.0
     """With `send_bytes`: seconds to hold the connection open after that, instead of closing it."""
+    drip: float = 0.0
+    """Seconds between the bytes of the body."""
 
 
 class ScriptedServer:
@@ -120,7 +122,11 @@ class ScriptedServer:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         sent = body if answer.send_bytes is None else body[: answer.send_bytes]
         try:
-            connection.sendall(f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode() + sent)
+            connection.sendall(f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode())
+            for piece in [bytes([byte]) for byte in sent] if answer.drip else [sent]:
+                connection.sendall(piece)
+                if not self._hold(connection, answer.drip):
+                    return False
         except OSError:
             return False
         if answer.send_bytes is not None:

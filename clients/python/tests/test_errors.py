@@ -208,6 +208,22 @@ def test_keys_show_nowhere(
         assert secret not in everything
 
 
+def test_a_transport_that_repeats_the_key_does_not_make_it_show(instant: list[float]) -> None:
+    class Echoing:
+        def send(self, request: hevlayer.HttpRequest) -> hevlayer.HttpResponse:
+            message = f"cannot send {request.headers['authorization']}"
+            raise hevlayer.TransportFailure(message, phase="connect", timed_out=False)
+
+        def close(self) -> None: ...
+
+    client = hevlayer.Hevlayer(api_key=API_KEY, http_client=Echoing())
+    with pytest.raises(hevlayer.APIConnectionError) as caught:
+        client.get_health()
+    assert "cannot send Bearer ***" in str(caught.value)
+    assert API_KEY not in str(caught.value)
+    assert len(instant) == 3
+
+
 def test_clients_with_keys_refuse_to_be_pickled() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(hevlayer.Hevlayer(api_key=API_KEY))

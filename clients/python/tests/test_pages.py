@@ -68,12 +68,12 @@ def test_walking_starts_at_a_given_cursor_and_again_each_time(
     assert [request.target for request in server.requests] == ["/v2/namespaces?cursor=from-here"] * 2
 
 
-@pytest.mark.parametrize("start", [{}, {"cursor": "c2"}])
+@pytest.mark.parametrize(("start", "twice"), [({}, "c1"), ({"cursor": "c2"}, "c2")])
 def test_a_cursor_seen_before_is_an_error_instead_of_a_loop(
-    driver: Driver, options: dict[str, Any], server: ScriptedServer, start: dict[str, str]
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, start: dict[str, str], twice: str
 ) -> None:
     server.answer(page("a", cursor="c1"), page("b", cursor="c2"), page("c", cursor="c1"))
-    with pytest.raises(PageError, match=r"gave the cursor 'c[12]' twice"):
+    with pytest.raises(PageError, match=f"gave the cursor '{twice}' twice"):
         driver.collect(options, lambda client: client.iter_namespaces(**start))
 
 

@@ -31,6 +31,16 @@ def test_the_attempt_timeout_covers_headers_and_body(
     assert isinstance(caught.value, TimeoutError)
 
 
+def test_a_body_that_drips_does_not_stretch_the_attempt_timeout(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"status": "x" * 100}, drip=0.05))
+    began = time.monotonic()
+    with pytest.raises(APITimeoutError):
+        driver.call(options, "get_health", timeout=0.3, max_retries=0)
+    assert 0.25 <= time.monotonic() - began <= 1
+
+
 def test_a_timed_out_attempt_is_followed_by_another(
     driver: Driver, options: dict[str, Any], server: ScriptedServer, instant: list[float]
 ) -> None:

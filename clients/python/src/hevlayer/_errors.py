@@ -99,8 +99,11 @@ class APIError(HevlayerError):
     ) -> None:
         body = _readable_body(response, hidden)
         details: Mapping[str, Any] = body if isinstance(body, dict) else {}
-        self.error = _text(details, "error")
-        message = _text(details, "message") or self.error or _excerpt(body)
+        self.error, text = _text(details, "error"), _text(details, "message")
+        if text is None and self.error is not None and " " in self.error:
+            # Turbopuffer's own bodies have their text where the gateway's have a code.
+            self.error, text = None, self.error
+        message = text or self.error or _excerpt(body)
         self.status_code = response.status_code
         self.operation_id = operation.id
         code = f" {self.error}" if self.error and self.error != message else ""

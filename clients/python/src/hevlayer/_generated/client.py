@@ -595,9 +595,9 @@ class Hevlayer(SyncClient):
         with_perf: bool = False,
         **options: Unpack[CallOptions],
     ) -> dict[str, Any] | LayerResponse[dict[str, Any]]:
-        """Pin a namespace or make it read-only.
+        """Change a namespace's settings.
 
-        Changes Turbopuffer's own settings of a namespace. A field that is absent stays as it is.
+        Pins a namespace or makes it read-only at Turbopuffer. A field that is absent stays as it is.
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
