@@ -107,19 +107,20 @@ export async function ensureBuilt() {
   if (stale.length > 0) await step("compiling TypeScript", "npm", ["run", "--silent", "build"]);
 }
 
-/** Makes `.venv` and installs the Python client into it, with its development tools. */
+const PYTHON_INPUTS = ["clients/python/pyproject.toml", "server/test/requirements.txt"];
+
+/** Makes `.venv` and installs the Python client into it, with its tools and the S3 server of the storage tests. */
 export async function ensurePython() {
   const python = requirePython();
-  await unlessStamped(".venv/.hevlayer-stamp", fingerprint(["clients/python/pyproject.toml"]), async () => {
+  await unlessStamped(".venv/.hevlayer-stamp", fingerprint(PYTHON_INPUTS), async () => {
     if (!existsSync(VENV_PYTHON))
       await step("making the Python environment", python, ["-m", "venv", ".venv"]);
-    await step("installing Python packages", VENV_PYTHON, [
-      "-m",
-      "pip",
-      "install",
-      "--quiet",
-      "-e",
-      "clients/python[dev]",
+    const pip = ["-m", "pip", "install", "--quiet"];
+    await step("installing Python packages", VENV_PYTHON, [...pip, "-e", "clients/python[dev]"]);
+    await step("installing an S3 server for the tests", VENV_PYTHON, [
+      ...pip,
+      "-r",
+      "server/test/requirements.txt",
     ]);
   });
 }
