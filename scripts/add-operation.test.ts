@@ -81,7 +81,7 @@ describe("add an operation", () => {
     timeout: 2 * STEP_TIMEOUT_MS,
   }, async () => {
     edit("server/src/handlers/health.ts", (text) =>
-      text.replace(/^ *async getReady\(/m, (line) => `${handler}\n${line}`),
+      text.replace(/^ *getReady: async/m, (line) => `${handler}\n${line}`),
     );
     const built = await command("build");
     expect(built.code, built.said).toBe(0);
@@ -113,9 +113,7 @@ describe("forgetting a step", () => {
   });
 
   it("names the operation whose handler was dropped", { timeout: STEP_TIMEOUT_MS }, async () => {
-    edit("server/src/handlers/health.ts", (text) =>
-      text.replace(/async getReady\(/, "async getReadyNoMore("),
-    );
+    edit("server/src/handlers/health.ts", (text) => text.replace("getReady: async", "getReadyNoMore: async"));
     const { code, said } = await command("build");
     expect(code).not.toBe(0);
     expect(said).toContain("getReady");

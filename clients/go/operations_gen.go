@@ -347,9 +347,9 @@ var updateTurbopufferNamespaceMetadataOp = operation{
 	body:   bodyRequired,
 }
 
-// UpdateTurbopufferNamespaceMetadata pins a namespace or make it read-only.
+// UpdateTurbopufferNamespaceMetadata changes a namespace's settings.
 //
-// Changes Turbopuffer's own settings of a namespace. A field that is absent stays as it is.
+// Pins a namespace or makes it read-only at Turbopuffer. A field that is absent stays as it is.
 //
 // PATCH /v1/namespaces/{namespace}/metadata
 func (c *Client) UpdateTurbopufferNamespaceMetadata(ctx context.Context, namespace string, body map[string]any, opts ...RequestOption) (map[string]any, error) {

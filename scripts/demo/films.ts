@@ -5,9 +5,13 @@
  * are meant to be seen with data as it comes.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { join } from "node:path";
 import type { Row } from "hevlayer";
+import { ROOT } from "../running-gateway.js";
 import { DIMENSIONS, embed } from "./vectors.js";
+
+/** The package exports its loaders, not its files, so the file is found by place. */
+const DATA = join(ROOT, "node_modules/vega-datasets/data/movies.json");
 
 interface RawFilm {
   Title: string | number | null;
@@ -36,8 +40,7 @@ export const SCHEMA = {
 
 /** Reads the films, gives each its position as id, and makes its vector from its words. */
 export function readFilms(): Row[] {
-  const path = createRequire(import.meta.url).resolve("vega-datasets/data/movies.json");
-  const raw: RawFilm[] = JSON.parse(readFileSync(path, "utf8"));
+  const raw: RawFilm[] = JSON.parse(readFileSync(DATA, "utf8"));
   return raw.map((film, id) => ({
     id,
     vector: embed([film.Title, film.Director, film["Major Genre"], film["Creative Type"], film.Source]),

@@ -74,7 +74,7 @@ export interface NamespacesHandlers<Context> {
   getTurbopufferV1NamespaceMetadata(
     call: RawCall<"getTurbopufferV1NamespaceMetadata", Context>,
   ): Promise<Reply<"getTurbopufferV1NamespaceMetadata">>;
-  /** Pin a namespace or make it read-only: `PATCH /v1/namespaces/{namespace}/metadata`, scope write. */
+  /** Change a namespace's settings: `PATCH /v1/namespaces/{namespace}/metadata`, scope write. */
   updateTurbopufferNamespaceMetadata(
     call: RawCall<"updateTurbopufferNamespaceMetadata", Context>,
   ): Promise<Reply<"updateTurbopufferNamespaceMetadata">>;

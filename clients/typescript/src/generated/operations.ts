@@ -80,6 +80,11 @@ export class Operations {
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
    * @param docId The document's id in string form, percent-encoded in the path: ids may hold `/`, `?`, `#`
    *   and spaces.
+   *
+   * @example
+   * ```ts
+   * await client.fetchDocument("products", "sku-17", { includeAttributes: ["title", "price"] });
+   * ```
    */
   fetchDocument<P extends boolean = false>(
     namespace: string,
@@ -96,6 +101,11 @@ export class Operations {
    * first appearance in `ids`, duplicates collapsed; ids that exist nowhere are listed in `missing`.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.fetchDocuments("products", { ids: ["sku-17", "sku-18"], include_attributes: ["title"] });
+   * ```
    */
   fetchDocuments<P extends boolean = false>(
     namespace: string,
@@ -113,6 +123,11 @@ export class Operations {
    * with `metadata_error`.
    *
    * Answers are kept for `NAMESPACE_LIST_CACHE_TTL_MS` (default 10,000 ms), so a listing may be that old.
+   *
+   * @example
+   * ```ts
+   * await client.listNamespaces({ prefix: "prod", pageSize: 100 });
+   * ```
    */
   listNamespaces<P extends boolean = false>(
     options?: ListNamespacesOptions<P>,
@@ -144,6 +159,22 @@ export class Operations {
    * Ids and numbers keep their exact text up to 2^64-1. A gzip-encoded body is accepted.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.writeNamespace("products", {
+   *   upsert_rows: [
+   *     { id: "sku-17", vector: [0.1, 0.2], title: "Trail shoe", price: 89 },
+   *     {
+   *       id: "sku-18",
+   *       vector: [0.3, 0.1],
+   *       title: "Rain jacket",
+   *       price: 129,
+   *     },
+   *   ],
+   *   distance_metric: "cosine_distance",
+   * });
+   * ```
    */
   writeNamespace<P extends boolean = false>(
     namespace: string,
@@ -160,6 +191,11 @@ export class Operations {
    * succeeds, so the call can be repeated.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.deleteNamespace("products");
+   * ```
    */
   deleteNamespace<P extends boolean = false>(
     namespace: string,
@@ -175,6 +211,11 @@ export class Operations {
    * Layer's view in `layer`.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.getNamespaceMetadata("products");
+   * ```
    */
   getNamespaceMetadata<P extends boolean = false>(
     namespace: string,
@@ -195,6 +236,16 @@ export class Operations {
    * `include_attributes`, which `x-layer-warning` reports.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.queryNamespace("products", {
+   *   vector: [0.1, 0.2],
+   *   top_k: 5,
+   *   filters: ["price", "Lt", 100],
+   *   include_attributes: ["title", "price"],
+   * });
+   * ```
    */
   queryNamespace<P extends boolean = false>(
     namespace: string,
@@ -210,6 +261,11 @@ export class Operations {
    * Turbopuffer's textual plan for a query. The body is a single Turbopuffer query, forwarded untouched.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.explainTurbopufferQuery("products", { rank_by: ["title", "BM25", "trail shoe"], limit: 5 });
+   * ```
    */
   explainTurbopufferQuery<P extends boolean = false>(
     namespace: string,
@@ -223,6 +279,11 @@ export class Operations {
    * List namespaces as Turbopuffer does. `GET /v1/namespaces`
    *
    * Turbopuffer's own listing, names only, relayed as it is.
+   *
+   * @example
+   * ```ts
+   * await client.listTurbopufferNamespaces({ prefix: "prod", pageSize: 100 });
+   * ```
    */
   listTurbopufferNamespaces<P extends boolean = false>(
     options?: ListTurbopufferNamespacesOptions<P>,
@@ -246,6 +307,11 @@ export class Operations {
    * Turbopuffer's v1 metadata body, relayed as it is. Use `getNamespaceMetadata` for Layer's view.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.getTurbopufferV1NamespaceMetadata("products");
+   * ```
    */
   getTurbopufferV1NamespaceMetadata<P extends boolean = false>(
     namespace: string,
@@ -255,11 +321,16 @@ export class Operations {
   }
 
   /**
-   * Pin a namespace or make it read-only. `PATCH /v1/namespaces/{namespace}/metadata`
+   * Change a namespace's settings. `PATCH /v1/namespaces/{namespace}/metadata`
    *
-   * Changes Turbopuffer's own settings of a namespace. A field that is absent stays as it is.
+   * Pins a namespace or makes it read-only at Turbopuffer. A field that is absent stays as it is.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.updateTurbopufferNamespaceMetadata("products", { read_only: true });
+   * ```
    */
   updateTurbopufferNamespaceMetadata<P extends boolean = false>(
     namespace: string,
@@ -275,6 +346,11 @@ export class Operations {
    * The namespace's schema, attribute by attribute, relayed as it is.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.getTurbopufferNamespaceSchema("products");
+   * ```
    */
   getTurbopufferNamespaceSchema<P extends boolean = false>(
     namespace: string,
@@ -290,6 +366,11 @@ export class Operations {
    * configuration; the answer is the whole schema after the change.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.updateTurbopufferNamespaceSchema("products", { title: { type: "string", full_text_search: true } });
+   * ```
    */
   updateTurbopufferNamespaceSchema<P extends boolean = false>(
     namespace: string,
@@ -306,6 +387,11 @@ export class Operations {
    * is, with no Layer behaviour.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.queryTurbopufferNamespace("products", { rank_by: ["price", "asc"], limit: 20, include_attributes: true });
+   * ```
    */
   queryTurbopufferNamespace<P extends boolean = false>(
     namespace: string,
@@ -322,6 +408,11 @@ export class Operations {
    * fields are optional.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.evaluateTurbopufferRecall("products", { num: 10, top_k: 5 });
+   * ```
    */
   evaluateTurbopufferRecall<P extends boolean = false>(
     namespace: string,
@@ -341,6 +432,11 @@ export class Operations {
    * reserved in the query string and refused with 422.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.hintCacheWarm("products");
+   * ```
    */
   hintCacheWarm<P extends boolean = false>(
     namespace: string,
@@ -354,6 +450,11 @@ export class Operations {
    *
    * Answers 200 for as long as the process runs, degraded or not. `location` in `stores` is given to callers
    * with a key, and to everyone on a gateway that listens on loopback with its well-known local key.
+   *
+   * @example
+   * ```ts
+   * await client.getHealth();
+   * ```
    */
   getHealth<P extends boolean = false>(options?: CallOptions<P>): Promise<Result<Health, P>> {
     return this.#caller.call(OPERATIONS.getHealth, {}, undefined, options);
@@ -363,6 +464,11 @@ export class Operations {
    * Should traffic come here. `GET /ready`
    *
    * Answers 200 once Turbopuffer (or the embedded engine) answers, and 503 before that and while draining.
+   *
+   * @example
+   * ```ts
+   * await client.getReady();
+   * ```
    */
   getReady<P extends boolean = false>(options?: CallOptions<P>): Promise<Result<Health, P>> {
     return this.#caller.call(OPERATIONS.getReady, {}, undefined, options);
