@@ -109,6 +109,16 @@ describe("a gateway that serves", () => {
     await expect.poll(() => engine.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   });
 
+  it("keeps its engine through the Ctrl-C that reaches both, until it has drained", async () => {
+    const gateway = run({});
+    const url = await served(gateway);
+    const [engine = 0] = childrenOf(gateway.child.pid);
+    process.kill(engine, "SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(isAlive(engine)).toBe(true);
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+  });
+
   it("leaves no engine behind when it is killed", async () => {
     const gateway = run({});
     await served(gateway);

@@ -58,7 +58,10 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   process.once("SIGTERM", () => void stop());
-  process.once("SIGINT", () => void stop());
+  // Ctrl-C reaches the whole process group. A parent drains first and then sends SIGTERM; without one it is meant for us.
+  process.on("SIGINT", () => {
+    if (!process.connected) void stop();
+  });
   process.once("disconnect", () => void stop());
   report({ type: "listening", port });
 }
