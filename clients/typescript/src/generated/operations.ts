@@ -165,12 +165,7 @@ export class Operations {
    * await client.writeNamespace("products", {
    *   upsert_rows: [
    *     { id: "sku-17", vector: [0.1, 0.2], title: "Trail shoe", price: 89 },
-   *     {
-   *       id: "sku-18",
-   *       vector: [0.3, 0.1],
-   *       title: "Rain jacket",
-   *       price: 129,
-   *     },
+   *     { id: "sku-18", vector: [0.3, 0.1], title: "Rain jacket", price: 129 },
    *   ],
    *   distance_metric: "cosine_distance",
    * });

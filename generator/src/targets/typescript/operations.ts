@@ -7,6 +7,7 @@ import type { Api, Operation, Page, Param, Type } from "../../model.js";
 import { camel, iterWords, pascal, safeIdentifier, splitWords, typescriptKey } from "../../names.js";
 import { Printer } from "../../printer.js";
 import { typeText } from "../../type-text.js";
+import { callExample } from "./example.js";
 
 /** Options that every call takes (`CallOptions` in `call.ts`); an operation's own must not hide them. */
 const CALL_OPTIONS = new Set([
@@ -186,6 +187,8 @@ function methodDoc(operation: Operation): string {
   const tags = params.map((param) => `@param ${argumentName(param)} ${param.doc}`);
   if (operation.body?.doc) tags.push(`@param body ${operation.body.doc}`);
   if (tags.length > 0) parts.push(tags.join("\n"));
+  const example = callExample(operation, optionParams(operation));
+  if (example !== undefined) parts.push(`@example\n${example}`);
   if (operation.deprecated) parts.push("@deprecated");
   return parts.filter((part) => part !== "").join("\n\n");
 }

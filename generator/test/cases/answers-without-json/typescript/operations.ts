@@ -16,6 +16,11 @@ export class Operations {
    * Does it.
    *
    * @param thing The thing.
+   *
+   * @example
+   * ```ts
+   * await client.deleteThing("thing");
+   * ```
    */
   deleteThing<P extends boolean = false>(thing: string, options?: CallOptions<P>): Promise<Result<void, P>> {
     return this.#caller.call(OPERATIONS.deleteThing, { thing }, undefined, options);
@@ -25,6 +30,11 @@ export class Operations {
    * Do it. `GET /metrics`
    *
    * Does it.
+   *
+   * @example
+   * ```ts
+   * await client.getMetrics();
+   * ```
    */
   getMetrics<P extends boolean = false>(options?: CallOptions<P>): Promise<Result<string, P>> {
     return this.#caller.call(OPERATIONS.getMetrics, {}, undefined, options);

@@ -17,6 +17,11 @@ export class Operations {
    * Does it.
    *
    * @param thing The thing.
+   *
+   * @example
+   * ```ts
+   * await client.getThing("thing");
+   * ```
    */
   getThing<P extends boolean = false>(thing: string, options?: CallOptions<P>): Promise<Result<Thing, P>> {
     return this.#caller.call(OPERATIONS.getThing, { thing }, undefined, options);

@@ -28,6 +28,11 @@ export class Operations {
    * Do it. `GET /v2/things`
    *
    * Does it.
+   *
+   * @example
+   * ```ts
+   * await client.listThings();
+   * ```
    */
   listThings<P extends boolean = false>(options?: ListThingsOptions<P>): Promise<Result<ThingList, P>> {
     return this.#caller.call(OPERATIONS.listThings, {}, undefined, options);
@@ -47,6 +52,11 @@ export class Operations {
    * Does it.
    *
    * @param shelf The shelf.
+   *
+   * @example
+   * ```ts
+   * await client.listShelfEvents("shelf");
+   * ```
    */
   listShelfEvents<P extends boolean = false>(
     shelf: string,
@@ -67,6 +77,11 @@ export class Operations {
    * Do it. `GET /v2/keys`
    *
    * Does it.
+   *
+   * @example
+   * ```ts
+   * await client.listKeys();
+   * ```
    */
   listKeys<P extends boolean = false>(options?: CallOptions<P>): Promise<Result<ThingList, P>> {
     return this.#caller.call(OPERATIONS.listKeys, {}, undefined, options);

@@ -17,6 +17,11 @@ export class Operations {
    * Does it.
    *
    * @param thing The thing.
+   *
+   * @example
+   * ```ts
+   * await client.queryUpstreamThing("thing");
+   * ```
    */
   queryUpstreamThing<P extends boolean = false>(
     thing: string,
