@@ -56,6 +56,8 @@ class ScriptedServer:
 
     def __init__(self) -> None:
         self.requests: list[Recorded] = []
+        self.arrived = threading.Event()
+        """Set by the first request."""
         self.hung_up = threading.Event()
         """Set when a client closes its side while an answer stalls."""
         self._answers: list[Answer] = [Answer(json={})]
@@ -105,6 +107,7 @@ class ScriptedServer:
             while (recorded := reader.read_request()) is not None:
                 with self._lock:
                     self.requests.append(recorded)
+                    self.arrived.set()
                     answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
                 if not self._play(connection, answer):
                     return
