@@ -19,6 +19,9 @@ interface Observed {
   tookMs: number;
 }
 
+/** More items than any scenario's listing has. */
+const ITEMS_MAX = 1_000;
+
 /**
  * Makes the call and judges the answer.
  *
@@ -69,6 +72,10 @@ async function perform(
   }
 }
 
+/**
+ * Takes items until the walk ends or enough were taken. A walk past any scenario's size counts as endless: a client that
+ * follows a repeated cursor would otherwise keep answering in time for ever.
+ */
 async function iterate(
   driver: DriverProcess,
   id: number,
@@ -80,6 +87,7 @@ async function iterate(
     const reply = await driver.continue(id, "next", stepMs);
     if (reply.type === "error" || reply.done === true) return { last: reply, items };
     items.push(reply.value);
+    if (items.length > ITEMS_MAX) throw new Error(`the walk gave more than ${ITEMS_MAX} items`);
   }
   return { last: await driver.continue(id, "close", stepMs), items };
 }

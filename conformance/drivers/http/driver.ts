@@ -240,14 +240,9 @@ function errorOf(id: number, cause: unknown): ValueObject {
   const own: ValueObject = isObject(body) ? body : {};
   const unsupported = own.error === "UnsupportedByStore";
   const name = unsupported ? "Unsupported" : (CLASSES.get(status) ?? (status >= 500 ? "Server" : "APIError"));
-  const fields = {
-    status,
-    headers,
-    body,
-    text,
-    code: own.error ?? null,
-    message: own.message ?? own.error ?? text,
-  };
+  // Turbopuffer's own bodies have their text where the gateway's have a code.
+  const code = own.message === undefined ? null : (own.error ?? null);
+  const fields = { status, headers, body, text, code, message: own.message ?? own.error ?? text };
   return { type: "error", id, class: name, native: `status ${status}`, fields };
 }
 

@@ -38,7 +38,8 @@ function cell(cases: readonly CaseResult[], group: string): string {
   if (own.length === 0) return "·";
   const red = own.filter((one) => isRed(one.state)).length;
   const passed = own.filter((one) => one.state === "passed").length;
-  return `${red > 0 ? "FAIL " : ""}${passed}/${own.length}`;
+  const skipped = own.length - passed - red;
+  return `${red > 0 ? "FAIL " : ""}${passed}/${own.length}${skipped > 0 ? ` (${skipped} skipped)` : ""}`;
 }
 
 function failures(drivers: readonly DriverResult[]): string[] {
