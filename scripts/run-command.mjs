@@ -61,7 +61,7 @@ export function runCommand(command, { seconds, quiet = false, cwd = ROOT, env = 
     child.on("close", (code) => {
       finish(
         code === 0 && !timedOut,
-        timedOut ? `stopped: its allotment of ${seconds} s had passed\n` : undefined,
+        timedOut ? `stopped: its allotment of ${Math.round(seconds)} s had passed\n` : undefined,
       );
     });
   });

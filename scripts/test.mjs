@@ -36,7 +36,7 @@ async function main(names) {
   ];
   total.failed += prepared.filter((ok) => !ok).length;
   const { runCommand } = await import("./run-command.mjs");
-  const { SUITES } = await import("./suites.mjs");
+  const { SUITES, TOTAL_SECONDS } = await import("./suites.mjs");
   if (!(await prepare("build", ensureBuilt))) total.failed += 1;
   const chosen = SUITES.filter(
     (suite) => names.length === 0 || names.some((name) => suite.name.includes(name)),
@@ -49,7 +49,8 @@ async function main(names) {
   const failures = [];
   for (const suite of chosen) {
     process.stdout.write(`\n▶ ${suite.name}\n`);
-    const outcome = await runCommand(suite.command, suite);
+    const left = Math.max(1, TOTAL_SECONDS - (Date.now() - started) / 1000);
+    const outcome = await runCommand(suite.command, { ...suite, seconds: Math.min(suite.seconds, left) });
     const counts = suite.count?.(outcome.output) ?? {
       passed: outcome.ok ? 1 : 0,
       failed: outcome.ok ? 0 : 1,
