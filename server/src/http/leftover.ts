@@ -6,21 +6,29 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Bytes read and dropped (chosen: most bodies end within it). */
-const BYTES_MAX = 64 * 1024 * 1024;
-/** How long, ms (chosen: a client that has read its answer has stopped by then). */
-const TIME_MAX_MS = 5_000;
+export interface LeftoverLimits {
+  /** Bytes read and dropped after the answer is out. */
+  readonly bytesMax: number;
+  readonly timeMaxMs: number;
+}
+
+/** Chosen: most bodies end within the bytes, and a client that has read its answer has stopped by then. */
+const defaults: LeftoverLimits = { bytesMax: 64 * 1024 * 1024, timeMaxMs: 5_000 };
 
 /** Call before the answer is ended. Does nothing when the body has been read. */
-export function dropLeftover(request: IncomingMessage, response: ServerResponse): void {
+export function dropLeftover(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { bytesMax, timeMaxMs }: LeftoverLimits = defaults,
+): void {
   if (request.complete || request.destroyed || !expectsBody(request)) return;
   let dropped = 0;
   const close = () => request.destroy();
-  const timer = setTimeout(close, TIME_MAX_MS);
+  const timer = setTimeout(close, timeMaxMs);
   timer.unref();
   request.on("data", (chunk: Buffer) => {
     dropped += chunk.length;
-    if (dropped > BYTES_MAX && response.writableFinished) close();
+    if (dropped > bytesMax && response.writableFinished) close();
   });
   request.once("close", () => clearTimeout(timer));
   request.once("end", () => clearTimeout(timer));
