@@ -97,6 +97,7 @@ def test_prose_relayed_from_turbopuffer_is_the_message(
     with pytest.raises(hevlayer.NotFoundError) as caught:
         driver.call(options, "get_namespace_metadata", "products")
     assert caught.value.message == "namespace 'products' was not found"
+    assert caught.value.error is None
     assert str(caught.value) == "getNamespaceMetadata: 404: namespace 'products' was not found"
 
 

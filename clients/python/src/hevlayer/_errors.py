@@ -49,7 +49,7 @@ class HevlayerError(Exception):
     status_code: int | None = None
     """HTTP status of the answer."""
     error: ErrorCode | str | None = None
-    """Machine-readable code of the error body."""
+    """Machine-readable code of the gateway's own errors; None for those relayed from Turbopuffer."""
     feature: str | None = None
     """With `UnsupportedByStore`: stable id of what the store lacks."""
     response: HttpResponse | None = None
@@ -99,14 +99,11 @@ class APIError(HevlayerError):
     ) -> None:
         body = _readable_body(response, hidden)
         details: Mapping[str, Any] = body if isinstance(body, dict) else {}
-        self.error, text = _text(details, "error"), _text(details, "message")
-        if text is None and self.error is not None and " " in self.error:
-            # Turbopuffer's own bodies have their text where the gateway's have a code.
-            self.error, text = None, self.error
-        message = text or self.error or _excerpt(body)
+        self.error = _code(details)
+        message = _text(details, "message") or _text(details, "error") or _excerpt(body)
         self.status_code = response.status_code
         self.operation_id = operation.id
-        code = f" {self.error}" if self.error and self.error != message else ""
+        code = f" {self.error}" if self.error else ""
         super().__init__(message)
         self.args = (f"{operation.id}: {response.status_code}{code}: {message}",)
         self.response = response
@@ -223,7 +220,7 @@ def api_error(
 def error_code(response: HttpResponse) -> str | None:
     """The machine-readable code of an error body, or None."""
     body = _readable_body(response, ())
-    return _text(body, "error") if isinstance(body, dict) else None
+    return _code(body) if isinstance(body, dict) else None
 
 
 def hide(text: str, hidden: tuple[str, ...]) -> str:
@@ -241,6 +238,11 @@ def _readable_body(response: HttpResponse, hidden: tuple[str, ...]) -> Any:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return content[:BODY_BYTES_MAX].decode("utf-8", "replace")
+
+
+def _code(details: Mapping[str, Any]) -> str | None:
+    # The gateway's own bodies have a message beside the code; Turbopuffer's have prose in its place.
+    return _text(details, "error") if _text(details, "message") is not None else None
 
 
 def _text(details: Mapping[str, Any], name: str) -> str | None:

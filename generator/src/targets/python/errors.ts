@@ -19,7 +19,7 @@ export function emitErrors(api: Api): string {
   out.import({ from: "__future__", name: "annotations" });
   for (const name of ["Final", "NamedTuple", "TypeAlias"]) out.import({ from: "typing", name });
   out.line(`ErrorCode: TypeAlias = ${codeType(api, out)}`);
-  out.doc("A code of the catalogue. An answer relayed from Turbopuffer has prose in its place.");
+  out.doc("A code of the catalogue. Answers relayed from Turbopuffer carry none.");
   out.blank().blank().line(CODE_INFO).blank().blank();
   out.block(
     "ERROR_CODES: Final[dict[ErrorCode, ErrorCodeInfo]] = {",

@@ -27,7 +27,7 @@ ErrorCode: TypeAlias = Literal[
     "gateway_draining",
     "gateway_timeout",
 ]
-"""A code of the catalogue. An answer relayed from Turbopuffer has prose in its place."""
+"""A code of the catalogue. Answers relayed from Turbopuffer carry none."""
 
 
 class ErrorCodeInfo(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 ErrorCode: TypeAlias = Literal["not_found", "UnsupportedByStore", "rate_limited"]
-"""A code of the catalogue. An answer relayed from Turbopuffer has prose in its place."""
+"""A code of the catalogue. Answers relayed from Turbopuffer carry none."""
 
 
 class ErrorCodeInfo(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, TypeAlias
 
 ErrorCode: TypeAlias = str
-"""A code of the catalogue. An answer relayed from Turbopuffer has prose in its place."""
+"""A code of the catalogue. Answers relayed from Turbopuffer carry none."""
 
 
 class ErrorCodeInfo(NamedTuple):
