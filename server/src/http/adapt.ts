@@ -18,7 +18,7 @@ import type { Validate } from "./compiled-validation.js";
 import type { DrainState } from "./drain.js";
 import { sendError, sendPlainRefusal } from "./error-response.js";
 import { namespaceNameProblem } from "./namespace-name.js";
-import { send, toBytes } from "./reply.js";
+import { send, toBytes, type ValueReply } from "./reply.js";
 import { stateOf } from "./request-state.js";
 import type { CheckReply } from "./response-validation.js";
 
@@ -32,15 +32,20 @@ export interface AdaptDependencies {
   readonly checkReply?: CheckReply | undefined;
 }
 
+/** A route with its check and its handler; the route table guarantees that the handler takes the call built for it. */
+interface Served {
+  readonly route: Route;
+  readonly validate: Validate | undefined;
+  readonly invoke: (call: unknown) => Promise<BytesReply | ValueReply>;
+}
+
 export function createAdapt(dependencies: AdaptDependencies): Adapt {
   return (route, invoke) => {
     const validate = route.call === "raw" ? undefined : dependencies.validationFor(route);
-    const run = invoke as (
-      call: unknown,
-    ) => Promise<BytesReply | { readonly status: number; readonly json: unknown }>;
+    const served = { route, validate, invoke: invoke as Served["invoke"] };
     const handler: RequestHandler = async function serve(request, response) {
       try {
-        await serveRoute(route, validate, run, dependencies, request, response);
+        await serveRoute(served, dependencies, request, response);
       } catch (error) {
         sendError(response, error);
       }
@@ -50,9 +55,7 @@ export function createAdapt(dependencies: AdaptDependencies): Adapt {
 }
 
 async function serveRoute(
-  route: Route,
-  validate: Validate | undefined,
-  run: (call: unknown) => Promise<BytesReply | { readonly status: number; readonly json: unknown }>,
+  { route, validate, invoke }: Served,
   { authenticate, bodies, drain, checkReply }: AdaptDependencies,
   request: Request,
   response: Response,
@@ -76,7 +79,8 @@ async function serveRoute(
   try {
     state.bytesIn = held.bytes.length;
     const context = contextOf(request, principal);
-    const reply = toBytes(await run(await callOf(route, validate, request, context, held.bytes)));
+    const call = await callOf(route, validate, request, context, held.bytes);
+    const reply = toBytes(await invoke(call));
     checkReply?.(route, reply);
     send(response, reply);
   } finally {

@@ -35,10 +35,10 @@ export interface AppOptions {
 }
 
 /** Routes whose checks are compiled ahead, because they are called as often as queries are. */
-const hotOperations: ReadonlySet<string> = new Set(["fetchDocument", "fetchDocuments"]);
+const hotOperations: ReadonlySet<string> = new Set<keyof typeof routes>(["fetchDocument", "fetchDocuments"]);
 
 /** Routes without anything to check beyond the namespace, which `adapt` has done. */
-const probes: ReadonlySet<string> = new Set(["getHealth", "getReady"]);
+const probes: ReadonlySet<string> = new Set<keyof typeof routes>(["getHealth", "getReady"]);
 
 export function createApp(dependencies: AppDependencies, options: AppOptions): Express {
   const app = express();
