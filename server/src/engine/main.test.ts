@@ -75,7 +75,12 @@ async function writeUntilKilled(url: string, from: number): Promise<{ acknowledg
   for (;;) {
     n++;
     try {
-      const upsert_rows = Array.from({ length: 20 }, (_, id) => ({ id, n, text: `generation ${n}`, vector: [n, id] }));
+      const upsert_rows = Array.from({ length: 20 }, (_, id) => ({
+        id,
+        n,
+        text: `generation ${n}`,
+        vector: [n, id],
+      }));
       const distance_metric = "euclidean_squared";
       const schema = { text: { type: "string", full_text_search: true } };
       const reply = await post(url, "/v2/namespaces/load", { upsert_rows, distance_metric, schema });

@@ -12,7 +12,7 @@ export function tokenize(text: string, tokenizer: WordTokenizer): string[] {
   switch (tokenizer) {
     case "word_v4":
     case "word_v3":
-      return isAscii(text) ? (text.match(ASCII_WORD) ?? []) : segmentWords(text);
+      return (isAscii(text) ? (text.match(ASCII_WORD) ?? []) : segmentWords(text)).filter(isWord);
     case "word_v2":
       return text.match(WORD_V2) ?? [];
     case "word_v1":
@@ -24,7 +24,7 @@ export function tokenize(text: string, tokenizer: WordTokenizer): string[] {
 
 /**
  * UAX #29 over ASCII: letters, digits and `_` run together; `'`, `.` and `:` join letters, `'`, `.`, `,` and `;` join
- * digits. A run of underscores alone is a word too.
+ * digits.
  */
 const ASCII_WORD = /\w+(?:(?:(?<=[A-Za-z])['.:](?=[A-Za-z])|(?<=[0-9])['.,;](?=[0-9]))\w+)*/g;
 
@@ -32,6 +32,13 @@ const WORD_V2 =
   /[\p{Ideographic}\p{Extended_Pictographic}]|(?:(?![\p{Ideographic}])[\p{Alphabetic}\p{M}\p{N}])+/gu;
 const WORD_V1 = /\p{Extended_Pictographic}|[\p{Alphabetic}\p{M}\p{N}]+/gu;
 const WORD_V0 = /[\p{Alphabetic}\p{M}\p{N}]+/gu;
+
+/** A segment counts as a word when it holds a letter or digit; a run of underscores does not. */
+function isWord(segment: string): boolean {
+  return ALPHANUMERIC.test(segment);
+}
+
+const ALPHANUMERIC = /[\p{Alphabetic}\p{N}]/u;
 
 function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false;

@@ -1,0 +1,174 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { open } from "lmdb";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Engine } from "../engine.js";
+import type { JsonObject } from "../json.js";
+import { DirectoryLock } from "./directory-lock.js";
+import { FORMAT_VERSION, Store } from "./store.js";
+
+let dataDirectory: string;
+beforeEach(() => {
+  dataDirectory = mkdtempSync(join(tmpdir(), "engine-store-"));
+});
+afterEach(() => rmSync(dataDirectory, { recursive: true, force: true }));
+
+const rows = (engine: Engine, namespace: string) =>
+  (engine.query(namespace, { limit: 100, include_attributes: true }).rows as JsonObject[]).map((row) => ({
+    ...row,
+  }));
+
+async function reopened(engine: Engine): Promise<Engine> {
+  await engine.close();
+  return Engine.open({ dataDirectory });
+}
+
+describe("what survives a restart", () => {
+  it("keeps every type of value, the schema, and the metadata", async () => {
+    let engine = Engine.open({ dataDirectory, now: () => 1_700_000_000_000 });
+    engine.write("a", {
+      schema: {
+        id: "string",
+        at: "datetime",
+        ref: "uuid",
+        sparse: { type: "{}f16", sparse_knn: { distance_metric: "dot_product" } },
+        half: { type: "[2]f16", ann: true },
+        text: { type: "string", full_text_search: { stemming: true } },
+      },
+      distance_metric: "cosine_distance",
+      upsert_rows: [
+        {
+          id: "ключ",
+          at: "2026-05-30",
+          ref: "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+          sparse: { "1": 0.5 },
+          half: [0.1, 1],
+          vector: [0.1, 0.2, 0.3],
+          text: "jumping foxes",
+          big: 9223372036854775807n,
+          float: 1.5,
+          flag: false,
+          list: ["a", "b"],
+        },
+      ],
+    });
+    engine.updateMetadata("a", { pinning: { replicas: 2 } });
+    const before = [rows(engine, "a"), engine.schema("a"), engine.metadata("a", false)];
+    engine = await reopened(engine);
+    expect([rows(engine, "a"), engine.schema("a"), engine.metadata("a", false)]).toEqual(before);
+    const found = engine.query("a", { rank_by: ["text", "BM25", "jump fox"], limit: 1 });
+    expect(found.rows).toHaveLength(1);
+    await engine.close();
+  });
+
+  it("forgets what was deleted, dropped or never acknowledged", async () => {
+    let engine = Engine.open({ dataDirectory });
+    engine.write("gone", { upsert_rows: [{ id: 1, a: "old" }] });
+    engine.delete("gone");
+    engine.write("gone", { upsert_rows: [{ id: 2, a: 5 }] });
+    engine.write("kept", { upsert_rows: [{ id: 1, a: "text", b: 1 }] });
+    engine.write("kept", { schema: { a: { drop: true } } });
+    engine.write("kept", { upsert_rows: [{ id: 2, a: 7 }] });
+    engine = await reopened(engine);
+    expect(rows(engine, "gone")).toEqual([{ id: 2, a: 5 }]);
+    expect(rows(engine, "kept")).toEqual([
+      { id: 1, b: 1 },
+      { id: 2, a: 7 },
+    ]);
+    await engine.close();
+  });
+
+  it("keeps copies and branches apart from their source", async () => {
+    let engine = Engine.open({ dataDirectory });
+    engine.write("source", { upsert_rows: [{ id: 1, a: 1 }] });
+    engine.write("copy", { copy_from_namespace: "source" });
+    engine.write("branch", { branch_from_namespace: "source" });
+    engine.delete("source");
+    engine = await reopened(engine);
+    expect(rows(engine, "copy")).toEqual([{ id: 1, a: 1 }]);
+    expect(rows(engine, "branch")).toEqual([{ id: 1, a: 1 }]);
+    expect(engine.metadata("branch", false).branching).toEqual({ parent: "source" });
+    await engine.close();
+  });
+});
+
+describe("a store that cannot be used", () => {
+  it("refuses a newer format and says what to do", async () => {
+    await Store.open(dataDirectory).close();
+    const root = open<string, string>({
+      path: join(dataDirectory, "engine.mdb"),
+      encoding: "string",
+      maxDbs: 4,
+    });
+    root.putSync("format", String(FORMAT_VERSION + 1));
+    await root.close();
+    expect(() => Store.open(dataDirectory)).toThrow(
+      /has format 2, this version reads up to 1: use a newer version or another directory/,
+    );
+  });
+
+  it("answers 503 when the disk is full, applies nothing, and goes on reading", () => {
+    const script = `
+      import { Engine } from ${JSON.stringify(new URL("../engine.ts", import.meta.url).href)};
+      const engine = Engine.open({ dataDirectory: process.argv[1] });
+      const count = () => engine.query("a", { aggregate_by: { c: ["Count"] } }).aggregations.c;
+      for (let batch = 0; batch < 500; batch++) {
+        const upsert_rows = Array.from({ length: 50 }, (_, i) => ({ id: batch * 50 + i, t: "x".repeat(2000) }));
+        try { engine.write("a", { upsert_rows }); }
+        catch (error) { console.log(JSON.stringify({ status: error.status, batch, count: count() })); break; }
+      }
+      process.exit(0);`;
+    // A limit on file size fails writes as a full disk does, without filling one.
+    const run = spawnSync(
+      "sh",
+      [
+        "-c",
+        'ulimit -f 6000; exec "$0" --import tsx --input-type=module -e "$1" "$2"',
+        process.execPath,
+        script,
+        dataDirectory,
+      ],
+      { encoding: "utf8", timeout: 60_000 },
+    );
+    const said = JSON.parse(run.stdout) as { status: number; batch: number; count: number };
+    expect(said.status).toBe(503);
+    expect(said.count).toBe(said.batch * 50);
+    const engine = Engine.open({ dataDirectory });
+    expect(engine.query("a", { aggregate_by: { c: ["Count"] } }).aggregations).toEqual({ c: said.count });
+    void engine.close();
+  }, 90_000);
+});
+
+describe("the directory lock", () => {
+  it("is refused to a second owner, named, and free after release", async () => {
+    const lock = await DirectoryLock.acquire(dataDirectory);
+    await expect(DirectoryLock.acquire(dataDirectory, { waitMs: 60, pollMs: 10 })).rejects.toThrow(
+      `is in use by process ${process.pid}`,
+    );
+    lock.release();
+    (await DirectoryLock.acquire(dataDirectory)).release();
+  });
+
+  it.each([
+    ["a process that is gone", { pid: 4_194_303, startedAt: null }],
+    ["a process whose pid was given to another", { pid: process.pid, startedAt: "1" }],
+    ["a torn file", null],
+  ])("passes over %s", async (_, owner) => {
+    const { hostname } = await import("node:os");
+    const text = owner === null ? "{" : JSON.stringify({ host: hostname(), ...owner });
+    writeFileSync(join(dataDirectory, "engine.lock"), text);
+    (await DirectoryLock.acquire(dataDirectory, { waitMs: 0 })).release();
+  });
+
+  it("waits for another host's owner until its heartbeat stops", async () => {
+    const path = join(dataDirectory, "engine.lock");
+    writeFileSync(path, JSON.stringify({ pid: 1, host: "elsewhere", startedAt: null }));
+    await expect(DirectoryLock.acquire(dataDirectory, { waitMs: 30, pollMs: 10 })).rejects.toThrow(
+      "on elsewhere",
+    );
+    utimesSync(path, new Date(0), new Date(0));
+    (await DirectoryLock.acquire(dataDirectory, { waitMs: 0 })).release();
+  });
+});
