@@ -79,6 +79,8 @@ const OPTION_NAMES: Readonly<Record<keyof HevlayerOptions, true>> = {
   maxResponseBytes: true,
   fetch: true,
   headers: true,
+  compressRequests: true,
+  hooks: true,
   logger: true,
   logLevel: true,
 };

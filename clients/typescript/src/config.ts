@@ -4,6 +4,7 @@
  * Nothing is read at import time, and a blank key or URL counts as none.
  */
 import { ConfigError } from "./errors.js";
+import type { Hooks } from "./hooks.js";
 
 /** Where log lines go; `console` fits. */
 export interface Logger {
@@ -42,6 +43,10 @@ export interface HevlayerOptions {
   fetch?: Fetch | undefined;
   /** Headers for every request beside the client's own. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** Gzip request bodies of 1 KiB and more. Default false. */
+  compressRequests?: boolean | undefined;
+  /** Called on each request, answer, retry and failure. */
+  hooks?: Hooks | undefined;
   /** Default `console`. */
   logger?: Logger | undefined;
   /** What is logged. Default `HEVLAYER_LOG`, else `warn`. */
@@ -60,6 +65,8 @@ export interface Config {
   readonly maxResponseBytes: number;
   readonly fetch: Fetch;
   readonly headers: Readonly<Record<string, string>>;
+  readonly compressRequests: boolean;
+  readonly hooks: Hooks;
   readonly logger: Logger;
 }
 
@@ -110,6 +117,8 @@ export function resolveConfig(options: HevlayerOptions, env: Environment): Confi
     // Looked up at call time: a global fetch that is replaced later (tests, instrumentation) is still used.
     fetch: options.fetch ?? ((request: Request) => globalThis.fetch(request)),
     headers: Object.freeze({ ...options.headers }),
+    compressRequests: options.compressRequests ?? false,
+    hooks: Object.freeze({ ...options.hooks }),
     logger: levelled(options.logger ?? console, logLevel(level)),
   });
 }

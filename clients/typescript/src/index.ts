@@ -80,6 +80,7 @@ export type {
   WriteRequest,
   WriteResponse,
 } from "./generated/types.js";
+export type { CallEvent, ErrorEvent, Hooks, ResponseEvent, RetryEvent } from "./hooks.js";
 export type { Pages } from "./pages.js";
 export type { LayerResponse, Perf } from "./perf.js";
 export { VERSION } from "./version.js";

@@ -1,21 +1,22 @@
 /**
  * Makes a call: attempts, pauses, falling through, decoding, errors. One instance serves any number of calls at once.
  */
-import type { Caller, CallOptions, MetaField, OperationInfo, PathArguments, Result } from "./call.js";
+import type { Caller, CallOptions, OperationInfo, PathArguments, Result } from "./call.js";
+import { compressed } from "./compress.js";
 import { type Config, checkRetries, checkTimeout } from "./config.js";
 import { type LinkedSignal, linkSignal } from "./deadline.js";
+import { decodeResult, decodeText } from "./decode.js";
 import {
   APIConnectionError,
   APITimeoutError,
   apiError,
   CancelledError,
   type ErrorContext,
-  type HevlayerError,
-  isRecord,
+  HevlayerError,
   ResponseError,
 } from "./errors.js";
 import { directRequest, GATEWAY_DOWN_MS, isUnreachable } from "./fallthrough.js";
-import { decodeJson } from "./json.js";
+import { callEvent, notify } from "./hooks.js";
 import { Pages } from "./pages.js";
 import { buildPerf, type Exchange, type LayerResponse } from "./perf.js";
 import { withoutSecrets } from "./redact.js";
@@ -62,14 +63,26 @@ export class Runtime implements Caller {
     const totalTimeout = options.totalTimeout ?? config.totalTimeout;
     if (totalTimeout !== undefined) checkTimeout("totalTimeout", totalTimeout);
     const deadline = linkSignal(options.signal, totalTimeout);
+    const startedAt = performance.now();
     try {
       const direct = directRequest(config, operation, request, body);
-      const startedAt = performance.now();
+      const pack = config.compressRequests ? compressed : (plain: WireRequest) => plain;
       const response = await this.#attempts(
-        { operation, options, signal: deadline.signal, timeout, maxRetries, startedAt, direct },
-        request,
+        {
+          operation,
+          options,
+          signal: deadline.signal,
+          timeout,
+          maxRetries,
+          startedAt,
+          direct: direct && (await pack(direct)),
+        },
+        await pack(request),
       );
       return (options.withPerf ? response : response.data) as Result<T, P>;
+    } catch (error) {
+      this.#reportError(operation, request, error, startedAt);
+      throw error;
     } finally {
       deadline.dispose();
     }
@@ -92,34 +105,55 @@ export class Runtime implements Caller {
   }
 
   async #attempts(call: Call, gatewayRequest: WireRequest): Promise<LayerResponse<unknown>> {
-    let request = gatewayRequest;
-    let attempts = 0;
-    if (call.direct && performance.now() < this.#gatewayDownUntil)
-      request = this.#fallThrough(call.operation, call.direct);
-    for (let retries = 0; ; ) {
-      attempts++;
+    const { operation, direct } = call;
+    const isDown = performance.now() < this.#gatewayDownUntil;
+    let request = direct && isDown ? this.#fallThrough(operation, direct) : gatewayRequest;
+    for (let attempts = 1, retries = 0; ; attempts++) {
       const outcome = await this.#attempt(call, request, attempts);
       if ("exchange" in outcome) return this.#finish(call, request, outcome.exchange, attempts);
       const { error, failure } = outcome;
-      if (call.direct && request !== call.direct && isUnreachable(failure, call.operation.safe)) {
+      if (direct && request !== direct && isUnreachable(failure, operation.safe)) {
         this.#gatewayDownUntil = performance.now() + GATEWAY_DOWN_MS;
-        request = this.#fallThrough(call.operation, call.direct);
+        request = this.#fallThrough(operation, direct);
         continue;
       }
-      const delay =
-        retries < call.maxRetries
-          ? retryDelay(error, call.operation.safe, retries, Math.random())
-          : undefined;
-      if (delay === undefined) throw error;
+      const delayMs =
+        retries < call.maxRetries ? retryDelay(error, operation.safe, retries, Math.random()) : undefined;
+      if (delayMs === undefined) throw error;
       retries++;
-      this.#config.logger.info("retrying", {
-        operation: call.operation.id,
-        attempt: attempts,
-        delay_ms: delay,
-        error: error.kind,
-      });
-      await this.#pause(call, delay, attempts);
+      this.#reportRetry(call, request, { attempts, error, delayMs });
+      await this.#pause(call, delayMs, attempts);
     }
+  }
+
+  #reportRetry(
+    { operation }: Call,
+    request: WireRequest,
+    { attempts, error, delayMs }: { attempts: number; error: HevlayerError; delayMs: number },
+  ): void {
+    const { logger, hooks } = this.#config;
+    logger.info("retrying", {
+      operation: operation.id,
+      attempt: attempts,
+      delay_ms: delayMs,
+      error: error.kind,
+    });
+    const makeEvent = () => ({
+      ...callEvent(operation, request, attempts, error.statusCode, error.name),
+      error,
+      delayMs,
+    });
+    notify(hooks.onRetry, makeEvent, logger);
+  }
+
+  #reportError(operation: OperationInfo, request: WireRequest, error: unknown, startedAt: number): void {
+    if (!(error instanceof HevlayerError)) return;
+    const makeEvent = () => ({
+      ...callEvent(operation, request, error.attempts, error.statusCode, error.name),
+      error,
+      durationMs: performance.now() - startedAt,
+    });
+    notify(this.#config.hooks.onError, makeEvent, this.#config.logger);
   }
 
   #fallThrough(operation: OperationInfo, direct: WireRequest): WireRequest {
@@ -130,10 +164,19 @@ export class Runtime implements Caller {
   }
 
   async #attempt(call: Call, request: WireRequest, attempts: number): Promise<Outcome> {
-    const context = contextOf(call.operation, attempts);
+    const { operation } = call;
+    const { hooks, logger } = this.#config;
+    const context = contextOf(operation, attempts);
     const attempt = linkSignal(call.signal, call.timeout);
+    notify(hooks.onRequest, () => callEvent(operation, request, attempts), logger);
     try {
       const exchange = await this.#transport.send(request, attempt.signal);
+      const makeEvent = () => ({
+        ...callEvent(operation, request, attempts, exchange.status),
+        status: exchange.status,
+        durationMs: exchange.bodyAt - exchange.startedAt,
+      });
+      notify(hooks.onResponse, makeEvent, logger);
       if (exchange.status >= 200 && exchange.status < 300) return { exchange };
       const { status, headers } = exchange;
       const error = apiError({ status, headers, text: this.#redact(decodeText(exchange.bytes)) }, context);
@@ -212,47 +255,10 @@ function contextOf(operation: OperationInfo, attempts: number): ErrorContext {
 /** The message of the innermost cause, which is the one that names host and code. */
 function rootMessage(error: unknown): string {
   let current = error;
-  for (let depth = 0; depth < 8 && current instanceof Error && current.cause instanceof Error; depth++)
+  for (let depth = 0; depth < 8 && current instanceof Error && current.cause instanceof Error; depth++) {
     current = current.cause;
+  }
   if (!(current instanceof Error)) return String(current);
   const code = (current as { code?: unknown }).code;
   return current.message !== "" ? current.message : typeof code === "string" ? code : current.name;
-}
-
-function decodeText(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
-
-function decodeResult(operation: OperationInfo, exchange: Exchange, context: ErrorContext): unknown {
-  if (operation.result === "none") return undefined;
-  const text = decodeText(exchange.bytes);
-  if (operation.result === "text") return text;
-  const response = { status: exchange.status, headers: exchange.headers, text: text.slice(0, 64 * 1024) };
-  const refuse = (rule: string, cause?: unknown): never => {
-    throw new ResponseError(`${operation.id}: the answer ${rule}`, {
-      ...context,
-      response,
-      body: response.text,
-      cause,
-    });
-  };
-  if (text.trim() === "") return operation.result === "value" ? undefined : refuse("is empty");
-  let data: unknown;
-  try {
-    data = decodeJson(text);
-  } catch (cause) {
-    return refuse("is not valid JSON", cause);
-  }
-  if (operation.result === "object" && !isRecord(data)) return refuse("is not a JSON object");
-  if (operation.result === "array" && !Array.isArray(data)) return refuse("is not a JSON array");
-  if (operation.meta && isRecord(data)) liftMeta(data, operation.meta, exchange.headers);
-  return data;
-}
-
-function liftMeta(data: Record<string, unknown>, meta: readonly MetaField[], headers: Headers): void {
-  for (const { header, field, type } of meta) {
-    const value = headers.get(header);
-    data[field] =
-      value === null || type === "string" ? value : type === "boolean" ? value === "true" : Number(value);
-  }
 }

@@ -349,3 +349,61 @@ describe("time and cancelling", () => {
     expect(String(error)).toContain("ECONNREFUSED");
   });
 });
+
+describe("compressing", () => {
+  it("gzips bodies from 1 KiB when asked to, and the fault server reads the same JSON", async () => {
+    const client = await clientFor({ compressRequests: true }, { body: { status: "OK" } });
+    const body = { upsert_rows: [{ id: "a", text: "x".repeat(2000) }] };
+    const { perf } = await client.writeNamespace("p", body, { withPerf: true });
+    await client.writeNamespace("p", { deletes: ["a"] });
+    const [large, small] = server.requests;
+    expect(large?.headers["content-encoding"]).toBe("gzip");
+    expect(JSON.parse(large?.body ?? "")).toEqual(body);
+    expect(perf.bytesSent).toBeLessThan(500);
+    expect(small?.headers).not.toHaveProperty("content-encoding");
+  });
+});
+
+describe("hooks", () => {
+  it("tell of requests, answers, retries and the final failure", async () => {
+    const seen: string[] = [];
+    const client = await clientFor(
+      {
+        maxRetries: 1,
+        hooks: {
+          onRequest: ({ operationId, attempt }) => seen.push(`request ${operationId} ${attempt}`),
+          onResponse: ({ status, attributes }) => seen.push(`answer ${status} ${attributes["url.template"]}`),
+          onRetry: ({ error, delayMs }) => seen.push(`retry ${error.name} ${delayMs}`),
+          onError: ({ error, attributes }) =>
+            seen.push(`error ${error.attempts} ${attributes["http.response.status_code"]}`),
+        },
+      },
+      { status: 503, headers: { "retry-after": "0" } },
+    );
+    await failure(client.fetchDocument("secret-name", "x"));
+    expect(seen).toEqual([
+      "request fetchDocument 1",
+      "answer 503 /v2/namespaces/{namespace}/documents/{doc_id}",
+      "retry ServerError 0",
+      "request fetchDocument 2",
+      "answer 503 /v2/namespaces/{namespace}/documents/{doc_id}",
+      "error 2 503",
+    ]);
+  });
+
+  it("that throw are logged and change nothing", async () => {
+    const errors: string[] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (message: string) => void errors.push(message),
+    };
+    const onRequest = () => {
+      throw new Error("broken hook");
+    };
+    const client = await clientFor({ hooks: { onRequest }, logger }, { body: { status: "ok" } });
+    expect((await client.getHealth()).status).toBe("ok");
+    expect(errors).toEqual(["a hook failed"]);
+  });
+});

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gunzipSync } from "node:zlib";
 
 export interface Answer {
   status?: number;
@@ -19,6 +20,7 @@ export interface Recorded {
   /** Path and query exactly as sent. */
   target: string;
   headers: IncomingHttpHeaders;
+  /** Decompressed. */
   body: string;
 }
 
@@ -44,7 +46,7 @@ export async function startFaultServer(...script: Answer[]): Promise<FaultServer
         method: request.method ?? "",
         target: request.url ?? "",
         headers: request.headers,
-        body: Buffer.concat(chunks).toString("utf8"),
+        body: decoded(Buffer.concat(chunks), request.headers["content-encoding"]),
       });
       send(response, answer);
     });
@@ -60,6 +62,10 @@ export async function startFaultServer(...script: Answer[]): Promise<FaultServer
         server.closeAllConnections();
       }),
   };
+}
+
+function decoded(bytes: Buffer, encoding: string | undefined): string {
+  return (encoding === "gzip" ? gunzipSync(bytes) : bytes).toString("utf8");
 }
 
 function send(response: ServerResponse, { status = 200, headers = {}, body = {}, fault }: Answer): void {
