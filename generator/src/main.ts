@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The command line of the generator: parse options, run, turn mistakes in the spec into one line each.
  */

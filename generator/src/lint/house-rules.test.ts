@@ -18,6 +18,11 @@ const BREACHES: Readonly<Record<string, [find: string, replacement: string, mess
     "x-hev-safe: read\n      x-hev-upstream-path: /v1/x",
     "has no effect",
   ],
+  "parameters-free-of-call-options": [
+    "{ name: cursor, in: query, description: Where to continue., schema: { type: string } }",
+    "{ name: cursor, in: query, schema: { type: string } }\n        - { name: max_retries, in: query, schema: { type: integer } }",
+    "parameter max_retries is named like an option of every call",
+  ],
   "tags-used": [
     "tags:\n",
     "tags:\n  - { name: empty, description: Nothing. }\n",

@@ -5,7 +5,7 @@
  * Cheap enough to run before every generation. Each rule yields what is wrong and where; none changes anything.
  */
 import type { Api, Operation, Type } from "../model.js";
-import { iterWords } from "../names.js";
+import { iterWords, snake } from "../names.js";
 import type { SpecNode } from "../spec-source.js";
 
 export interface Finding {
@@ -23,6 +23,7 @@ export const HOUSE_RULES: Readonly<Record<string, Rule>> = {
   "access-fits-security": accessFitsSecurity,
   "safe-fits-method": safeFitsMethod,
   "fallthrough-fits": fallthroughFits,
+  "parameters-free-of-call-options": parametersFreeOfCallOptions,
   "tags-used": tagsUsed,
   "bodies-have-examples": bodiesHaveExamples,
   "schemas-described": schemasDescribed,
@@ -164,6 +165,28 @@ function* fallthroughFits(root: SpecNode, api: Api): Generator<Finding> {
     if (operation.fallthrough === "simple" && !operation.body) {
       const hint = node.need("x-hev-fallthrough");
       yield { node: hint, message: `operation ${operation.id}: simple judges the body, and there is none` };
+    }
+  }
+}
+
+/** What callers may set on every call in every client; a parameter of that name could not be told apart. */
+const CALL_OPTIONS = new Set([
+  "signal",
+  "timeout",
+  "total_timeout",
+  "max_retries",
+  "headers",
+  "extra_query",
+  "extra_body",
+  "with_perf",
+]);
+
+function* parametersFreeOfCallOptions(root: SpecNode, api: Api): Generator<Finding> {
+  for (const operation of api.operations) {
+    for (const param of [...operation.queryParams, ...operation.headerParams]) {
+      if (!CALL_OPTIONS.has(snake(param.words))) continue;
+      const rule = `parameter ${param.wire} is named like an option of every call; rename it`;
+      yield { node: operationNode(root, operation), message: `operation ${operation.id}: ${rule}` };
     }
   }
 }
