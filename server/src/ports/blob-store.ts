@@ -69,7 +69,7 @@ export interface BlobStore {
   /** Resolves when the store answers; rejects with `BlobStoreError` otherwise. */
   ping(options?: BlobCallOptions): Promise<void>;
 
-  /** Ends connections. Calls in flight reject. Idempotent. */
+  /** Ends connections. Calls in flight finish or reject. Idempotent. */
   close(): Promise<void>;
 }
 

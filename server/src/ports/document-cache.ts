@@ -165,7 +165,7 @@ export interface DocumentCache {
   /** Calls `listener` on every later event until the returned function is called. Listeners must not throw. */
   onEvent(listener: (event: CacheEvent) => void): () => void;
 
-  /** Ends connections and timers. Calls in flight reject. Idempotent. */
+  /** Ends connections and timers. Calls in flight finish or reject. Idempotent. */
   close(): Promise<void>;
 }
 

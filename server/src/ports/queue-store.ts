@@ -108,7 +108,7 @@ export interface QueueStore {
   /** Resolves when the store answers; rejects with `QueueStoreError` otherwise. */
   ping(): Promise<void>;
 
-  /** Ends connections. Calls in flight reject. Idempotent. */
+  /** Ends connections. Calls in flight finish or reject. Idempotent. */
   close(): Promise<void>;
 }
 
