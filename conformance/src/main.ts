@@ -40,14 +40,15 @@ async function main(args: readonly string[]): Promise<number> {
     known,
     drivers: selectDrivers(known, options.drivers),
     scenarios,
-    complete: scenarios.length === all.length,
+    complete: options.scenarios.length === 0,
     stepMs: STEP_MS,
     ...targetOf(options),
   });
   if (options.junit !== undefined) await write(options.junit, junitReport(result));
   if (options.json !== undefined) await write(options.json, jsonReport(result));
   if (scenarios.length < all.length) {
-    process.stdout.write(`${scenarios.length} of ${all.length} scenarios selected; coverage is not judged\n`);
+    const coverage = options.scenarios.length === 0 ? "" : "; coverage is not judged";
+    process.stdout.write(`${scenarios.length} of ${all.length} scenarios selected${coverage}\n`);
   }
   process.stdout.write(`${consoleReport(result)}\n`);
   return totalsOf(result).failed === 0 ? 0 : 1;

@@ -8,7 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "./scripted-server.js";
+import { quietPort } from "./quiet-port.js";
 
 export interface RunningGateway {
   url: string;
@@ -36,7 +36,7 @@ const OUTPUT_CHARS = 8_000;
  */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), "hevlayer-conformance-"));
-  const port = await freePort();
+  const port = await quietPort();
   const child = spawn(process.execPath, ["--import", "tsx", "server/src/main.ts", "serve"], {
     cwd: options.root,
     env: { ...process.env, ...environment(options, port, dataDir) },

@@ -50,6 +50,8 @@ export async function runCase(
     ]);
     stage = await setStage(scenario, namespace, servers, variables);
     variables.set("server", stage.url);
+    // The same machine under another name: another origin, as far as credentials go.
+    variables.set("elsewhere", stage.url.replace("127.0.0.1", "localhost"));
     await runSteps(scenario, driver, context, variables, outcome);
     if (stage.script !== undefined) outcome.problems.push(...judge(stage.script, scenario, variables));
   } catch (cause) {
@@ -70,6 +72,7 @@ async function setStage(
   if (scenario.server === "scripted") {
     const server = await startScriptedServer();
     variables.set("server", server.url);
+    variables.set("elsewhere", server.url.replace("127.0.0.1", "localhost"));
     const script = server.open("", expand(scenario.script ?? [], variables));
     return { url: server.url, script, close: server.close };
   }

@@ -35,7 +35,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     });
   });
   server.keepAliveTimeout = 120_000;
-  const port = await listen(server);
+  const port = await listen(server, 0);
   return {
     url: `http://127.0.0.1:${port}`,
     open(mark, answers) {
@@ -51,18 +51,11 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   };
 }
 
-/** A loopback port on which nothing listens: free to take, and refused to whoever connects. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
-
-async function listen(server: Server): Promise<number> {
+/** Listens on a loopback port, 0 for any, and says on which. Rejects when the port is taken. */
+export async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
+    server.listen(port, "127.0.0.1", resolve);
   });
   return (server.address() as AddressInfo).port;
 }

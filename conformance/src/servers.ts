@@ -3,9 +3,10 @@
  * and over a refusing upstream, and the upstream that is scripted. A server that plays the gateway belongs to one case
  * alone, and is started there.
  */
+import { quietPort } from "./quiet-port.js";
 import { type RunningGateway, startGateway } from "./reference-gateway.js";
 import type { ServerKind } from "./scenario.js";
-import { freePort, type ScriptedServer, startScriptedServer } from "./scripted-server.js";
+import { type ScriptedServer, startScriptedServer } from "./scripted-server.js";
 
 export interface Servers {
   /** Key that opens every gateway of the run. */
@@ -42,7 +43,7 @@ export function createServers(options: ServersOptions): Servers {
   const refusedUrl = async () =>
     (
       await once("refused port", async () => ({
-        url: `http://127.0.0.1:${await freePort()}`,
+        url: `http://127.0.0.1:${await quietPort()}`,
         close: async () => {},
       }))
     ).url;
