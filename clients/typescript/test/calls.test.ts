@@ -97,6 +97,15 @@ describe("requests", () => {
     expect(server.requests[0]?.headers).not.toHaveProperty("x-team");
   });
 
+  it("drops the key when it is sent on to another origin", async () => {
+    const other = await startFaultServer({ body: { status: "ok" } });
+    const client = await clientFor({}, { status: 307, headers: { location: `${other.url}/health` } });
+    expect((await client.getHealth()).status).toBe("ok");
+    expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(other.requests[0]?.headers).not.toHaveProperty("authorization");
+    await other.close();
+  });
+
   it("refuses an option that the operation does not know", async () => {
     const client = await clientFor({}, { body: {} });
     const options: object = { pageSize: 3 };
