@@ -32,8 +32,16 @@ def upstream() -> Iterator[ScriptedServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def no_authorities(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty folder of certificates: reading the system's takes longer than a test, and none is used."""
+    return str(tmp_path_factory.mktemp("certificates"))
+
+
 @pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, no_authorities: str) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", no_authorities)
     for name in (
         "LAYER_GATEWAY_URL",
         "LAYER_GATEWAY_API_KEY",
