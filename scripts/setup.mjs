@@ -109,7 +109,7 @@ export async function ensureBuilt() {
 
 const PYTHON_INPUTS = ["clients/python/pyproject.toml", "server/test/requirements.txt"];
 
-/** Makes `.venv` and installs the Python client into it, with its tools and the S3 server of the storage tests. */
+/** Makes `.venv` and installs the Python client into it, with its tools and what the server's tests run. */
 export async function ensurePython() {
   const python = requirePython();
   await unlessStamped(".venv/.hevlayer-stamp", fingerprint(PYTHON_INPUTS), async () => {
@@ -117,7 +117,7 @@ export async function ensurePython() {
       await step("making the Python environment", python, ["-m", "venv", ".venv"]);
     const pip = ["-m", "pip", "install", "--quiet"];
     await step("installing Python packages", VENV_PYTHON, [...pip, "-e", "clients/python[dev]"]);
-    await step("installing an S3 server for the tests", VENV_PYTHON, [
+    await step("installing what the server's tests run", VENV_PYTHON, [
       ...pip,
       "-r",
       "server/test/requirements.txt",
@@ -125,7 +125,14 @@ export async function ensurePython() {
   });
 }
 
-/** Checks that Go is there; the client has no dependencies to fetch. */
-export function ensureGo() {
+/** The module that tests with Turbopuffer's Go client; the client of this repository has no dependencies to fetch. */
+const GO_VENDOR_MODULE = "server/test/vendor/go";
+
+/** Checks that Go is there and fetches the modules of the vendor tests when their list has changed. */
+export async function ensureGo() {
   requireGo();
+  const wanted = fingerprint([`${GO_VENDOR_MODULE}/go.mod`, `${GO_VENDOR_MODULE}/go.sum`]);
+  await unlessStamped(".cache/go-modules-stamp", wanted, () =>
+    step("fetching Go modules", "go", ["mod", "download"], { cwd: join(ROOT, GO_VENDOR_MODULE) }),
+  );
 }

@@ -66,6 +66,7 @@ export function countConformance(output) {
 
 const python = join(ROOT, "clients/python");
 const go = join(ROOT, "clients/go");
+const pythonFolders = ["clients/python", "server/test/vendor/python"];
 
 /** @type {Suite[]} In the order they run: the cheap checks that explain the later failures come first. */
 export const SUITES = [
@@ -113,23 +114,26 @@ export const SUITES = [
     command: ["node", "scripts/version.mjs", "--check"],
     advice: "node scripts/version.mjs",
   },
-  { name: "ruff", seconds: 10, quiet: true, cwd: python, command: [VENV_PYTHON, "-m", "ruff", "check", "."] },
+  {
+    name: "ruff",
+    seconds: 10,
+    quiet: true,
+    command: [VENV_PYTHON, "-m", "ruff", "check", ...pythonFolders],
+  },
   {
     name: "ruff format",
     seconds: 10,
     quiet: true,
-    cwd: python,
-    command: [VENV_PYTHON, "-m", "ruff", "format", "--check", "."],
-    advice: ".venv/bin/ruff format clients/python",
+    command: [VENV_PYTHON, "-m", "ruff", "format", "--check", ...pythonFolders],
+    advice: `.venv/bin/ruff format ${pythonFolders.join(" ")}`,
   },
   { name: "mypy", seconds: 60, quiet: true, cwd: python, command: [VENV_PYTHON, "-m", "mypy"] },
   {
     name: "gofmt",
     seconds: 10,
     quiet: true,
-    cwd: go,
-    command: ["node", "../../scripts/gofmt.mjs"],
-    advice: "gofmt -w clients/go",
+    command: ["node", "scripts/gofmt.mjs", "clients/go", "server/test/vendor/go"],
+    advice: "gofmt -w clients/go server/test/vendor/go",
   },
   { name: "go vet", seconds: 60, quiet: true, cwd: go, command: ["go", "vet", "./..."] },
   {

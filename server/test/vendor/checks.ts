@@ -36,6 +36,7 @@ export const CHECK_NAMES = [
   "datetimes",
   "base64_vectors",
   "compression",
+  "region_in_path",
 
   "read_schema",
   "update_schema",
@@ -59,8 +60,8 @@ export type CheckName = (typeof CHECK_NAMES)[number];
 
 /**
  * Who answers: the engine itself, or the gateway in front of it. Both have to pass every check; a few know that the gateway
- * adds its write stamp to the stored attributes, adds a `layer` block to metadata, owns names beginning `_hevlayer_`, and
- * takes a repeated delete for done.
+ * adds its write stamp to the stored attributes and a `layer` block to metadata, owns names beginning `_hevlayer_`, takes a
+ * repeated delete for done, and has no routes under a region.
  */
 export const TARGETS = ["engine", "gateway"] as const;
 

@@ -14,6 +14,8 @@ export interface Context {
   name(suffix?: string): string;
   /** A client of the same server with other options. */
   clientWith(options: { apiKey?: string; compression?: boolean }): Turbopuffer;
+  /** A client of code that hard-wires its region, which then leads the path. */
+  regionalClient(): Turbopuffer;
 }
 
 export type Check = (context: Context) => Promise<void>;
@@ -28,11 +30,20 @@ interface Access {
 
 /** Retries are off, so that an answer of 5xx or 429 is seen and not smoothed over. */
 export function createContext(target: Target, access: Access, check: string): Context {
-  const clientWith: Context["clientWith"] = (options) =>
-    new Turbopuffer({ ...access, maxRetries: 0, timeout: 15_000, ...options });
+  const clientWith = (options: ConstructorParameters<typeof Turbopuffer>[0]) =>
+    new Turbopuffer({ ...access, region: null, maxRetries: 0, timeout: 15_000, ...options });
+  const regionalClient = () =>
+    clientWith({ baseURL: `${access.baseURL}/{region}`, region: "gcp-us-central1" });
   const client = clientWith({});
   const name = (suffix = "") => `ts-${target}-${check}${suffix}`;
-  return { target, client, name, namespace: (suffix) => client.namespace(name(suffix)), clientWith };
+  return {
+    target,
+    client,
+    name,
+    namespace: (suffix) => client.namespace(name(suffix)),
+    clientWith,
+    regionalClient,
+  };
 }
 
 type Rows = readonly { id: string | number }[] | undefined;

@@ -1,4 +1,4 @@
-/** Namespaces as a whole: schema, metadata, listing, copies, maintenance, deletion, and the errors of all calls. */
+/** Namespaces as a whole: schema, metadata, listing, copies, maintenance and deletion. */
 import Turbopuffer from "@turbopuffer/turbopuffer";
 import { expect } from "vitest";
 import { type Check, failureOf, ids, type Namespace, STAMP, stored } from "./context.js";
@@ -172,61 +172,6 @@ const deleteNamespace: Check = async ({ target, namespace }) => {
   expect(await stored(films, ["n"])).toEqual([{ id: "now a string", n: "and this too" }]);
 };
 
-const errorBadRequest: Check = async ({ namespace }) => {
-  const films = namespace();
-  await writeThree(films);
-  const limit = await failureOf(films.query({ rank_by: ["id", "asc"], top_k: 10_001 }));
-  expect(limit).toBeInstanceOf(Turbopuffer.BadRequestError);
-  expect(String(limit)).toContain("top_k must be between 1 and 10000");
-  const unknown = await failureOf(
-    films.query({ rank_by: ["id", "asc"], top_k: 1, filters: ["nope", "Eq", 1] }),
-  );
-  expect(unknown).toBeInstanceOf(Turbopuffer.BadRequestError);
-  expect(String(unknown)).toContain("attribute not found");
-  const twice = await failureOf(films.write({ upsert_rows: [{ id: 9 }, { id: 9 }] }));
-  expect(twice).toBeInstanceOf(Turbopuffer.BadRequestError);
-};
-
-const errorUnauthorized: Check = async ({ name, clientWith }) => {
-  const stranger = clientWith({ apiKey: "tpuf_wrong" });
-  for (const call of [() => stranger.namespace(name()).metadata(), () => stranger.namespaces()]) {
-    const error = await failureOf(call());
-    expect(error).toBeInstanceOf(Turbopuffer.AuthenticationError);
-    expect(String(error)).not.toContain("tpuf_wrong");
-  }
-};
-
-const errorNotFound: Check = async ({ name, namespace }) => {
-  const none = namespace();
-  for (const call of [
-    () => none.query({ rank_by: ["id", "asc"], top_k: 1 }),
-    () => none.metadata(),
-    () => none.schema(),
-    () => none.recall(),
-  ]) {
-    const error = await failureOf(call());
-    expect(error).toBeInstanceOf(Turbopuffer.NotFoundError);
-    expect(String(error)).toContain(`namespace '${name()}' was not found`);
-  }
-  expect(await none.exists()).toBe(false);
-};
-
-const errorUnprocessable: Check = async ({ namespace }) => {
-  const films = namespace();
-  const metric = await failureOf(
-    films.write({
-      upsert_rows: [{ id: 1, vector: [1] }],
-      // @ts-expect-error: a metric that does not exist, which is the point
-      distance_metric: "manhattan",
-    }),
-  );
-  expect(metric).toBeInstanceOf(Turbopuffer.UnprocessableEntityError);
-  expect(String(metric)).toContain("manhattan");
-  const id = await failureOf(films.write({ upsert_rows: [{ id: 1.5 }] }));
-  expect(id).toBeInstanceOf(Turbopuffer.UnprocessableEntityError);
-  expect(await films.exists()).toBe(false);
-};
-
 export const namespaceChecks = {
   read_schema: readSchema,
   update_schema: updateSchema,
@@ -239,11 +184,4 @@ export const namespaceChecks = {
   warm_hint: warmHint,
   explain,
   delete_namespace: deleteNamespace,
-} satisfies Record<string, Check>;
-
-export const errorChecks = {
-  error_bad_request: errorBadRequest,
-  error_unauthorized: errorUnauthorized,
-  error_not_found: errorNotFound,
-  error_unprocessable: errorUnprocessable,
 } satisfies Record<string, Check>;

@@ -1,6 +1,7 @@
 /** Values and bodies that are easily bent on the way: large ids, UUIDs, times, encoded vectors, compressed bodies. */
+import Turbopuffer from "@turbopuffer/turbopuffer";
 import { expect } from "vitest";
-import { type Check, ids, type Namespace, stored } from "./context.js";
+import { type Check, failureOf, ids, type Namespace, stored } from "./context.js";
 
 /** This client parses JSON numbers into doubles, so exactness ends at 2^53 - 1; the other two go to 2^64 - 1. */
 const bigIds: Check = async ({ namespace }) => {
@@ -107,10 +108,24 @@ const compression: Check = async ({ name, clientWith }) => {
   expect(plain.sent).toBe(plain.read);
 };
 
+/** The engine drops a leading region; the gateway has no such route, and answers 404 like for any other. */
+const regionInPath: Check = async ({ target, name, namespace, regionalClient }) => {
+  const rows = regionalClient().namespace(name());
+  const write = rows.write({ upsert_rows: [{ id: 1 }] });
+  if (target === "gateway") {
+    expect(await failureOf(write)).toBeInstanceOf(Turbopuffer.NotFoundError);
+    return;
+  }
+  await write;
+  expect(await stored(rows, [])).toEqual([{ id: 1 }]);
+  expect(await stored(namespace(), [])).toEqual([{ id: 1 }]);
+};
+
 export const valueChecks = {
   big_ids: bigIds,
   uuid_ids: uuidIds,
   datetimes,
   base64_vectors: base64Vectors,
   compression,
+  region_in_path: regionInPath,
 } satisfies Record<string, Check>;
