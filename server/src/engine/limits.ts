@@ -18,6 +18,8 @@ export const LIMITS = {
   recallSamples: 200,
   /** Chosen here: a pattern becomes an automaton of about this many states, and matching costs text × states. */
   patternChars: 1_024,
+  /** Chosen here: logical bytes of all rows of one answer. Printed as JSON they stay below the longest text V8 can make. */
+  answerBytes: 128 * 1024 * 1024,
   /** Chosen here: nesting of filters and rank expressions, so that recursion cannot exhaust the stack. */
   expressionDepth: 64,
 } as const;

@@ -130,26 +130,41 @@ export function aggregate(
   return { aggregation_groups: groups(table, slots, plan, plan.groupBy, schema) };
 }
 
-/** Integers are summed exactly, so that large counters do not lose their last digits. */
-type Total = { exact: bigint; fraction: number };
+/**
+ * Integers are summed exactly, so that large counters do not lose their last digits: as doubles while they fit, and
+ * beyond that in `wide`.
+ */
+type Total = { whole: number; wide: bigint; fraction: number };
 
 function newTotal(): Total {
-  return { exact: 0n, fraction: 0 };
+  return { whole: 0, wide: 0n, fraction: 0 };
 }
 
 function addTo(totals: readonly Total[], plan: Aggregation, table: Table, slot: number): void {
   plan.aggregates.forEach(({ sumOf }, i) => {
     const total = totals[i] as Total;
     const value = sumOf === null ? 1 : table.value(slot, sumOf);
-    if (typeof value === "bigint" || Number.isSafeInteger(value))
-      total.exact += BigInt(value as number | bigint);
+    if (typeof value === "number" && Number.isSafeInteger(value)) addWhole(total, value);
     else if (typeof value === "number") total.fraction += value;
+    else if (typeof value === "bigint") total.wide += value;
   });
 }
 
+function addWhole(total: Total, value: number): void {
+  const sum = total.whole + value;
+  if (Number.isSafeInteger(sum)) {
+    total.whole = sum;
+    return;
+  }
+  total.wide += BigInt(total.whole);
+  total.whole = value;
+}
+
 function printTotals(totals: readonly Total[], plan: Aggregation): Record<string, Printable> {
-  const print = ({ exact, fraction }: Total) =>
-    fraction === 0 ? normalInteger(exact) : Number(exact) + fraction;
+  const print = ({ whole, wide, fraction }: Total) => {
+    const exact = normalInteger(wide + BigInt(whole));
+    return fraction === 0 ? exact : Number(exact) + fraction;
+  };
   return Object.fromEntries(plan.aggregates.map(({ label }, i) => [label, print(totals[i] as Total)]));
 }
 
@@ -165,10 +180,10 @@ function groups(
   groupBy: readonly GroupBy[],
   schema: Schema,
 ): Printable[] {
-  const found = new Map<string, Group>();
+  const found = new Map<unknown, Group>();
   for (const slot of slots) {
     for (const keys of keyTuples(table, slot, groupBy)) {
-      const name = groupKey(keys);
+      const name = keys.length === 1 ? keys[0] : groupKey(keys);
       let group = found.get(name);
       if (group === undefined) {
         group = { keys, totals: plan.aggregates.map(newTotal) };

@@ -28,8 +28,12 @@ export function runMultiQuery(body: JsonObject, snapshot: Snapshot): MultiOutcom
   const encoding = readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
   const bound = queries.map((query) => bindQuery(readBody(query), snapshot.schema, encoding));
   const fusion = readFusion(body, queries.length);
-  const outcomes = bound.map((query) => runQuery(query, snapshot.table));
-  const returnedBytes = outcomes.reduce((sum, outcome) => sum + outcome.returnedBytes, 0);
+  let returnedBytes = 0;
+  const outcomes = bound.map((query) => {
+    const outcome = runQuery(query, snapshot.table, LIMITS.answerBytes - returnedBytes);
+    returnedBytes += outcome.returnedBytes;
+    return outcome;
+  });
   if (fusion === null) return { results: outcomes.map(({ result }) => result), returnedBytes };
   return { results: [{ rows: fuse(outcomes, fusion) }], returnedBytes };
 }

@@ -4,6 +4,7 @@ import { bindFilter } from "../filter/bind.js";
 import type { Filter } from "../filter/expression.js";
 import { selectSlots } from "../filter/select.js";
 import type { JsonObject, Printable } from "../json.js";
+import { LIMITS } from "../limits.js";
 import { bindRankBy, type RankBy } from "../rank/rank-by.js";
 import { type Limit, readLimit, readOffset, readVariant } from "../request-fields.js";
 import { METRICS } from "../schema/attribute.js";
@@ -78,8 +79,15 @@ function checkPer(limit: Limit, schema: Schema): void {
   }
 }
 
-/** Runs a bound query over the table it was bound for. */
-export function runQuery(query: BoundQuery, table: Table): QueryOutcome {
+/**
+ * Runs a bound query over the table it was bound for. Throws 400 when its rows would take more than `bytesMax` logical
+ * bytes: a request must not be able to exhaust the process.
+ */
+export function runQuery(
+  query: BoundQuery,
+  table: Table,
+  bytesMax: number = LIMITS.answerBytes,
+): QueryOutcome {
   const selected = selectSlots(table, query.filter);
   if (query.aggregation !== null) {
     const result = aggregate(table, selected.slots(), query.aggregation, query.printer.schema);
@@ -90,6 +98,11 @@ export function runQuery(query: BoundQuery, table: Table): QueryOutcome {
   let bytes = 0;
   const rows = hits.map(({ slot, dist }) => {
     bytes += returnedBytes(query.printer, table, slot, dist);
+    if (bytes > bytesMax) {
+      throw badRequest(
+        `query result is too large, limit is ${LIMITS.answerBytes} bytes; lower limit or include fewer attributes`,
+      );
+    }
     const row = printRow(query.printer, table, slot, dist);
     for (const { name, valueAt } of columns) {
       const value = valueAt(slot);

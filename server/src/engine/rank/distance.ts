@@ -3,7 +3,7 @@
  * how distances are computed, so a faster kernel replaces this function and nothing else.
  */
 import type { Metric } from "../schema/attribute.js";
-import type { VectorColumn } from "../table/columns.js";
+import { sumOfSquares, type VectorColumn } from "../table/columns.js";
 
 /** Distances in float32, parallel to `slots`; slots without a vector get +Infinity. */
 export function distances(
@@ -12,40 +12,39 @@ export function distances(
   query: Float32Array,
   metric: Metric,
 ): Float32Array {
-  const measure = metric === "cosine_distance" ? cosineTo(query) : squaredTo(query);
+  const measure = metric === "cosine_distance" ? cosineTo(column, query) : squaredTo(column, query);
   const out = new Float32Array(slots.length);
   for (let i = 0; i < slots.length; i++) {
     const slot = slots[i] as number;
-    out[i] = column.has(slot) ? measure(column.elements, slot * column.dims) : Number.POSITIVE_INFINITY;
+    out[i] = column.has(slot) ? measure(slot) : Number.POSITIVE_INFINITY;
   }
   return out;
 }
 
-type Measure = (elements: Float32Array, start: number) => number;
+type Measure = (slot: number) => number;
 
 /** `1 - (a·b)/(|a||b|)`; a zero vector is at distance 1 from everything. */
-function cosineTo(query: Float32Array): Measure {
-  let squares = 0;
-  for (const x of query) squares += x * x;
-  const queryNorm = Math.sqrt(squares);
-  return (elements, start) => {
+function cosineTo({ elements, squares, dims }: VectorColumn, query: Float32Array): Measure {
+  const querySquares = sumOfSquares(query);
+  // Below this a distance is rounding left over from the sums, also for a vector compared with itself.
+  const noise = dims * Number.EPSILON;
+  return (slot) => {
+    const start = slot * dims;
     let dot = 0;
-    let norm = 0;
-    for (let i = 0; i < query.length; i++) {
-      const x = elements[start + i] as number;
-      dot += x * (query[i] as number);
-      norm += x * x;
-    }
-    const scale = queryNorm * Math.sqrt(norm);
-    return scale === 0 ? 1 : Math.max(0, 1 - dot / scale);
+    for (let i = 0; i < dims; i++) dot += (elements[start + i] as number) * (query[i] as number);
+    const scale = Math.sqrt(querySquares * (squares[slot] as number));
+    if (scale === 0) return 1;
+    const distance = 1 - dot / scale;
+    return distance < noise ? 0 : distance;
   };
 }
 
 /** `Σ(x-y)²`, each step in float32: vectors equally far apart then tie exactly, as they do on the service. */
-function squaredTo(query: Float32Array): Measure {
-  return (elements, start) => {
+function squaredTo({ elements, dims }: VectorColumn, query: Float32Array): Measure {
+  return (slot) => {
+    const start = slot * dims;
     let sum = Math.fround(0);
-    for (let i = 0; i < query.length; i++) {
+    for (let i = 0; i < dims; i++) {
       const difference = Math.fround((elements[start + i] as number) - (query[i] as number));
       sum = Math.fround(sum + Math.fround(difference * difference));
     }

@@ -2,7 +2,16 @@
  * One process per data directory. Indexes live in memory, so a second writer would be invisible to the first. The lock
  * is a file naming its owner; it counts only while that very process lives, so a kill never blocks a restart.
  */
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -52,7 +61,7 @@ export class DirectoryLock {
       const owner = readOwner(path);
       if (owner === "gone") continue;
       if (owner === "unreadable" || !isAlive(owner, path)) {
-        rmSync(path, { force: true });
+        discard(path, owner);
         continue;
       }
       if (Date.now() >= deadline) {
@@ -98,6 +107,22 @@ function readOwner(path: string): Owner | "gone" | "unreadable" {
   } catch {
     return "unreadable";
   }
+}
+
+/**
+ * Removes a dead owner's file. Two processes may find it dead at once and the first may already hold the lock by the
+ * time the second acts: so it is moved aside first, looked at again, and put back when it is another owner's.
+ */
+function discard(path: string, dead: Owner | "unreadable"): void {
+  const aside = `${path}.${process.pid}.dead`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  const moved = readOwner(aside);
+  if (JSON.stringify(moved) !== JSON.stringify(dead)) renameSync(aside, path);
+  else rmSync(aside, { force: true });
 }
 
 function isAlive(owner: Owner, path: string): boolean {

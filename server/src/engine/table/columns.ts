@@ -72,12 +72,14 @@ export class ValueColumn implements Column {
 /** Dense vectors in one array, `dims` numbers a slot. */
 export class VectorColumn implements Column {
   elements = new Float32Array(0);
-  private present: boolean[] = [];
+  /** By slot, the sum of the vector's squared elements, kept because every cosine needs it; NaN where there is none. */
+  squares = new Float64Array(0);
 
   constructor(readonly dims: number) {}
 
   has(slot: number): boolean {
-    return this.present[slot] === true;
+    // False for NaN, and for a slot beyond the array.
+    return (this.squares[slot] as number) >= 0;
   }
 
   /** A view of the slot's elements, valid until the next append. */
@@ -92,12 +94,19 @@ export class VectorColumn implements Column {
   append(slot: number, value: Value): void {
     const needed = (slot + 1) * this.dims;
     if (needed > this.elements.length) {
-      const grown = new Float32Array(Math.max(needed, this.elements.length * 2));
-      grown.set(this.elements);
-      this.elements = grown;
+      this.reserve(Math.max(slot + 1, this.squares.length * 2));
     }
     this.elements.set(value as Float32Array, slot * this.dims);
-    this.present[slot] = true;
+    this.squares[slot] = sumOfSquares(value as Float32Array);
+  }
+
+  private reserve(slots: number): void {
+    const elements = new Float32Array(slots * this.dims);
+    elements.set(this.elements);
+    this.elements = elements;
+    const squares = new Float64Array(slots).fill(Number.NaN);
+    squares.set(this.squares);
+    this.squares = squares;
   }
 
   compact(kept: Int32Array): void {
@@ -105,7 +114,13 @@ export class VectorColumn implements Column {
     kept.forEach((old, slot) => {
       if (this.has(old)) elements.set(this.view(old), slot * this.dims);
     });
-    this.present = Array.from(kept, (old) => this.has(old));
+    this.squares = Float64Array.from(kept, (old) => this.squares[old] ?? Number.NaN);
     this.elements = elements;
   }
+}
+
+export function sumOfSquares(vector: Float32Array): number {
+  let sum = 0;
+  for (const element of vector) sum += element * element;
+  return sum;
 }
