@@ -50,7 +50,7 @@ describe.skipIf(!hasChromium)(`the page in a browser${where}`, () => {
 
   it("shows on a laptop that it is ready, where state lives, and a command that works", async () => {
     const { page, defects } = await open(local.url);
-    await page.getByText("ready", { exact: true }).waitFor();
+    await expect.poll(() => page.locator("#status").innerText()).toBe("ready");
     await page.getByText(`${local.dataDir}/engine`).waitFor();
     await page.getByText("None yet.").waitFor();
 
