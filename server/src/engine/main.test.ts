@@ -9,6 +9,9 @@ const MAIN = new URL("./main.ts", import.meta.url).pathname;
 
 type Message = { type: "listening"; port: number } | { type: "failed"; message: string };
 
+/** Ten in every run; a long run asks for more. */
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? "10");
+
 let directory: string;
 const children: ChildProcess[] = [];
 
@@ -92,37 +95,41 @@ async function writeUntilKilled(url: string, from: number): Promise<{ acknowledg
 }
 
 describe("the engine process", () => {
-  it("loses no acknowledged write and shows no half of one when killed under load", async () => {
-    let newest = 0;
-    for (let round = 0; round < 3; round++) {
-      const { child, url } = await listening();
-      const load = writeUntilKilled(url, newest);
-      setTimeout(() => child.kill("SIGKILL"), 150 + round * 130);
-      const { acknowledged, sent } = await load;
-      await exited(child);
-      expect(acknowledged).toBeGreaterThan(newest);
+  it(
+    "loses no acknowledged write and shows no half of one when killed under load",
+    async () => {
+      let newest = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const { child, url } = await listening();
+        const load = writeUntilKilled(url, newest);
+        setTimeout(() => child.kill("SIGKILL"), 100 + (round % 5) * 90);
+        const { acknowledged, sent } = await load;
+        await exited(child);
+        expect(acknowledged).toBeGreaterThan(newest);
 
-      const reopened = await listening();
-      const { body } = await post(reopened.url, "/v2/namespaces/load/query", {
-        rank_by: ["id", "asc"],
-        limit: 100,
-        include_attributes: ["n", "text"],
-      });
-      const rows = (body as { rows: Row[] }).rows;
-      const generations = new Set(rows.map(({ n }) => n));
-      expect([rows.length, generations.size]).toEqual([20, 1]);
-      newest = rows[0]?.n ?? 0;
-      expect(newest).toBeGreaterThanOrEqual(acknowledged);
-      expect(newest).toBeLessThanOrEqual(sent);
-      const found = await post(reopened.url, "/v2/namespaces/load/query", {
-        rank_by: ["text", "BM25", String(newest)],
-        limit: 100,
-      });
-      expect((found.body as { rows: Row[] }).rows).toHaveLength(20);
-      reopened.child.kill("SIGKILL");
-      await exited(reopened.child);
-    }
-  }, 120_000);
+        const reopened = await listening();
+        const { body } = await post(reopened.url, "/v2/namespaces/load/query", {
+          rank_by: ["id", "asc"],
+          limit: 100,
+          include_attributes: ["n", "text"],
+        });
+        const rows = (body as { rows: Row[] }).rows;
+        const generations = new Set(rows.map(({ n }) => n));
+        expect([rows.length, generations.size]).toEqual([20, 1]);
+        newest = rows[0]?.n ?? 0;
+        expect(newest).toBeGreaterThanOrEqual(acknowledged);
+        expect(newest).toBeLessThanOrEqual(sent);
+        const found = await post(reopened.url, "/v2/namespaces/load/query", {
+          rank_by: ["text", "BM25", String(newest)],
+          limit: 100,
+        });
+        expect((found.body as { rows: Row[] }).rows).toHaveLength(20);
+        reopened.child.kill("SIGKILL");
+        await exited(reopened.child);
+      }
+    },
+    60_000 + ROUNDS * 10_000,
+  );
 
   it("drains on SIGTERM and leaves the directory to the next process", async () => {
     const first = await listening();
@@ -149,6 +156,7 @@ describe("the engine process", () => {
     const cases: [NodeJS.ProcessEnv, string][] = [
       [{ LAYER_ENGINE_PORT: port }, `port ${port} is in use`],
       [{ LAYER_ENGINE_PORT: "http" }, "LAYER_ENGINE_PORT is 'http'"],
+      [{ LAYER_ENGINE_FAULTS: '[{"kind":"flood"}]' }, "LAYER_ENGINE_FAULTS is not a list of fault rules"],
       [{ LAYER_ENGINE_API_KEY: "" }, "LAYER_ENGINE_API_KEY is not set"],
       [{ LAYER_ENGINE_DATA_DIR: join(file, "below") }, "cannot be used"],
     ];

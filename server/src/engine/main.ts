@@ -3,6 +3,7 @@
  * one, in one JSON line on stdout) where it listens, drains on SIGTERM, and ends when its parent does.
  */
 import { Engine } from "./engine.js";
+import { type FaultRule, parseFaults } from "./http/faults.js";
 import { createEngineServer } from "./http/server.js";
 import { DirectoryLock } from "./store/directory-lock.js";
 
@@ -14,6 +15,9 @@ interface Settings {
   port: number;
   dataDirectory: string;
   apiKey: string;
+  /** Development only: simulated trouble and index lag. */
+  faults: FaultRule[];
+  indexLagMs: number;
 }
 
 function readSettings(env: NodeJS.ProcessEnv): Settings {
@@ -27,7 +31,23 @@ function readSettings(env: NodeJS.ProcessEnv): Settings {
   const apiKey = env.LAYER_ENGINE_API_KEY ?? "";
   if (apiKey === "")
     throw new Error("LAYER_ENGINE_API_KEY is not set: set it to the key that requests must carry");
-  return { host: env.LAYER_ENGINE_HOST ?? "127.0.0.1", port, dataDirectory, apiKey };
+  const faults = readFaults(env.LAYER_ENGINE_FAULTS);
+  const indexLagMs = Number(env.LAYER_ENGINE_INDEX_LAG_MS ?? "0");
+  if (!(indexLagMs >= 0)) {
+    throw new Error(
+      `LAYER_ENGINE_INDEX_LAG_MS is '${env.LAYER_ENGINE_INDEX_LAG_MS}': set it to milliseconds`,
+    );
+  }
+  return { host: env.LAYER_ENGINE_HOST ?? "127.0.0.1", port, dataDirectory, apiKey, faults, indexLagMs };
+}
+
+function readFaults(text: string | undefined): FaultRule[] {
+  if (text === undefined || text === "") return [];
+  try {
+    return parseFaults(text);
+  } catch (error) {
+    throw new Error(`LAYER_ENGINE_FAULTS is not a list of fault rules (${(error as Error).message})`);
+  }
 }
 
 /** Tells the parent, or stdout when there is none listening. */
@@ -44,8 +64,9 @@ function logDefect(error: unknown): void {
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const lock = await DirectoryLock.acquire(settings.dataDirectory);
-  const engine = Engine.open({ dataDirectory: settings.dataDirectory });
-  const server = createEngineServer({ engine, apiKey: settings.apiKey, onDefect: logDefect });
+  const { dataDirectory, indexLagMs, apiKey, faults } = settings;
+  const engine = Engine.open({ dataDirectory, indexLagMs });
+  const server = createEngineServer({ engine, apiKey, faults, onDefect: logDefect });
   const port = await server.listen(settings.port, settings.host);
 
   let stopping = false;

@@ -6,11 +6,21 @@ import { printSchemaForMetadata } from "./schema/schema.js";
 import type { NamespaceRecord } from "./store/namespace-record.js";
 import type { Table } from "./table/table.js";
 
-/** Counts are real and the index is always up to date: writes are indexed before they are acknowledged. */
+export interface MetadataForm {
+  /** The v1 path's older `encryption` member. */
+  readonly legacy: boolean;
+  /** Share of the namespace shown as not yet indexed, 0 to 1. */
+  readonly unindexed: number;
+}
+
+/**
+ * Counts are real. The index is up to date unless a simulated lag says otherwise: writes are indexed before they are
+ * acknowledged.
+ */
 export function printMetadata(
   record: NamespaceRecord,
   table: Table,
-  legacy: boolean,
+  { legacy, unindexed }: MetadataForm,
 ): Record<string, Printable> {
   return {
     schema: printSchemaForMetadata(record.schema) as Printable,
@@ -20,11 +30,26 @@ export function printMetadata(
     updated_at: new Date(record.updatedAt).toISOString(),
     last_write_at: new Date(record.lastWriteAt).toISOString(),
     encryption: legacy ? { sse: true } : { mode: "default" },
-    index: { status: "up-to-date" },
+    index: printIndex(table, unindexed),
     ...(record.pinnedReplicas === null ? {} : { pinning: { replicas: record.pinnedReplicas } }),
     ...(record.parent === null ? {} : { branching: { parent: record.parent } }),
     ...(record.readOnly ? { read_only: true } : {}),
   };
+}
+
+function printIndex(table: Table, unindexed: number): Printable {
+  if (unindexed === 0) return { status: "up-to-date" };
+  return {
+    status: "updating",
+    unindexed_bytes: Math.ceil(table.logicalBytes * unindexed),
+    unindexed_rows: Math.ceil(table.rowCount * unindexed),
+  };
+}
+
+/** How much of a simulated index lag is still ahead, 1 right after a write and 0 once `lagMs` have passed. */
+export function unindexedShare(record: NamespaceRecord, nowMs: number, lagMs: number): number {
+  if (lagMs === 0) return 0;
+  return Math.min(1, Math.max(0, 1 - (nowMs - record.lastWriteAt) / lagMs));
 }
 
 /** The record with `pinning` and `read_only` of a metadata update; absent members stay. Throws 400 or 422. */

@@ -1,30 +1,15 @@
 /** The filter operators: which types each takes, what it expects, and how it judges a value. */
 import { compareNullable, compareScalars } from "../compare.js";
-import { badRequest, type EngineError } from "../errors.js";
 import { normalInteger } from "../ids.js";
-import { describe, type Json } from "../json.js";
+import type { Json } from "../json.js";
 import type { Attribute } from "../schema/attribute.js";
 import type { ScalarType } from "../schema/attribute-type.js";
 import type { Schema } from "../schema/schema.js";
 import { type Scalar, toScalar, type Value } from "../values.js";
 import type { Filter, Leaf } from "./expression.js";
 import { bindPattern, isPatternOperator } from "./pattern-operators.js";
+import { filterError, type RawLeaf, type Target, typeMismatch } from "./raw-leaf.js";
 import { bindTokens, isTokenOperator } from "./token-operators.js";
-
-/** One leaf of the wire before it is bound. */
-export interface RawLeaf {
-  readonly attribute: string;
-  readonly operator: string;
-  readonly operand: Json;
-  readonly options: Json;
-}
-
-/** The attribute a leaf speaks about; `id` has a type of its own and is always filterable. */
-export interface Target {
-  readonly of: ScalarType;
-  readonly isArray: boolean;
-  readonly attribute: Attribute | null;
-}
 
 type Bind = (leaf: RawLeaf, target: Target) => Filter;
 
@@ -57,16 +42,6 @@ export function bindLeaf(leaf: RawLeaf, schema: Schema): Filter {
   if (isPatternOperator(leaf.operator)) return bindPattern(leaf, target);
   if (target.attribute?.filterable === false) throw filterError(leaf, "attribute is not filterable");
   return (OPERATORS[leaf.operator] as Bind)(leaf, target);
-}
-
-/** 400 in the wire's words for a filter on one attribute. */
-export function filterError(leaf: RawLeaf, reason: string): EngineError {
-  return badRequest(`filter error in key \`${leaf.attribute}\`: ${reason}`);
-}
-
-export function typeMismatch(leaf: RawLeaf, expected: string): EngineError {
-  const got = describe(leaf.operand).slice(0, 200);
-  return filterError(leaf, `type mismatch, ${leaf.operator} expects ${expected}, but got '${got}'`);
 }
 
 function findAttribute(leaf: RawLeaf, schema: Schema): Attribute {

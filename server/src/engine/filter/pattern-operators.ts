@@ -11,7 +11,7 @@ import { GlobSyntaxError, parseGlob } from "../pattern/glob.js";
 import { parseRegex, RegexSyntaxError } from "../pattern/regex.js";
 import type { Scalar, Value } from "../values.js";
 import type { Filter, Leaf } from "./expression.js";
-import { filterError, type RawLeaf, type Target, typeMismatch } from "./operators.js";
+import { filterError, type RawLeaf, type Target, typeMismatch } from "./raw-leaf.js";
 
 type TextTest = (text: string) => boolean;
 type Prepare = (leaf: RawLeaf, pattern: string) => TextTest;

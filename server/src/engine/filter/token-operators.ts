@@ -6,7 +6,7 @@ import type { Attribute } from "../schema/attribute.js";
 import { type Analyzer, createAnalyzer } from "../text/analyzer.js";
 import type { Value } from "../values.js";
 import type { Leaf } from "./expression.js";
-import { filterError, type RawLeaf, typeMismatch } from "./operators.js";
+import { filterError, type RawLeaf, typeMismatch } from "./raw-leaf.js";
 
 const TOKEN_OPERATORS: ReadonlySet<string> = new Set([
   "ContainsAllTokens",

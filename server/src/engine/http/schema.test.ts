@@ -74,6 +74,8 @@ describe("schema and metadata", () => {
     expect(wrapped.status).toBe(422);
     expect(wrapped.body.error).toContain("did not match any variant of untagged enum AttributeSchemaInput");
     expect((await postSchema("missing", { a: "int" })).status).toBe(404);
+    const dropped = await postSchema(ns, { extra: { drop: true } });
+    expect([dropped.status, Object.keys(dropped.body)]).toEqual([200, ["id", "text"]]);
   });
 
   it("57 stops and resumes filtering with filterable", async () => {

@@ -9,6 +9,7 @@ import type { Engine } from "../engine.js";
 import { EngineError } from "../errors.js";
 import { type Answer, errorAnswer, jsonAnswer, send } from "./answer.js";
 import { BodyBudget, type BodyLimits, withBody } from "./body.js";
+import { delay, type FaultRule, FaultSwitchboard, sendHalf } from "./faults.js";
 import { matchRoute } from "./routes.js";
 
 export interface EngineServerOptions {
@@ -19,6 +20,8 @@ export interface EngineServerOptions {
   limits?: Partial<BodyLimits>;
   /** Told about defects (anything that is not an EngineError); the caller sees a bare 500. */
   onDefect?: (error: unknown) => void;
+  /** Simulated trouble for tests of callers; none by default. */
+  faults?: readonly FaultRule[];
 }
 
 export interface EngineServer {
@@ -38,6 +41,7 @@ const REQUEST_MS = 256_000;
 
 export function createEngineServer(options: EngineServerOptions): EngineServer {
   const budget = new BodyBudget({ ...DEFAULT_LIMITS, ...options.limits });
+  const switchboard = new FaultSwitchboard(options.faults ?? []);
   const authorised = bearerCheck(options.apiKey);
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS },
@@ -49,21 +53,35 @@ export function createEngineServer(options: EngineServerOptions): EngineServer {
   let closing = false;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const fault = switchboard.next(request);
     try {
-      const answer = await answerTo(request).catch((error: unknown) => toErrorAnswer(error));
-      // An unread body would be taken for the next request.
-      if (!request.complete) response.setHeader("connection", "close");
-      await send(request, response, answer);
+      if (fault?.kind === "reset-before") {
+        response.destroy();
+        return;
+      }
+      await delay(fault);
+      const answer = await answerTo(request, fault).catch((error: unknown) => toErrorAnswer(request, error));
+      if (fault?.kind === "reset-after" || answer === null) response.destroy();
+      else if (fault?.kind === "half-body")
+        sendHalf(response, answer.status, answer.contentType, answer.body);
+      else await finish(request, response, answer);
     } catch (error) {
       options.onDefect?.(error);
       response.destroy();
     }
   }
 
-  async function answerTo(request: IncomingMessage): Promise<Answer> {
+  async function finish(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+    // An unread body would be taken for the next request.
+    if (!request.complete) response.setHeader("connection", "close");
+    await send(request, response, answer);
+  }
+
+  async function answerTo(request: IncomingMessage, fault: FaultRule | null): Promise<Answer> {
     if (!authorised(request.headers.authorization)) {
       throw new EngineError(401, "missing or invalid API key, expected Authorization: Bearer <key>");
     }
+    if (fault?.kind === "status") throw simulatedError(fault);
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
     const path = mark < 0 ? url : url.slice(0, mark);
@@ -75,8 +93,10 @@ export function createEngineServer(options: EngineServerOptions): EngineServer {
     return withBody(request, budget, (body) => jsonAnswer(route.status, route.run({ ...call, body })));
   }
 
-  function toErrorAnswer(error: unknown): Answer {
+  /** Null when there is nobody left to answer. */
+  function toErrorAnswer(request: IncomingMessage, error: unknown): Answer | null {
     if (error instanceof EngineError) return errorAnswer(error);
+    if (request.destroyed && !request.complete) return null;
     options.onDefect?.(error);
     return errorAnswer(new EngineError(500, "internal error"));
   }
@@ -88,6 +108,11 @@ export function createEngineServer(options: EngineServerOptions): EngineServer {
       return close(server, graceMs);
     },
   };
+}
+
+function simulatedError({ status = 503, retryAfterSeconds }: FaultRule): EngineError {
+  const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
+  return new EngineError(status, "simulated fault", { headers });
 }
 
 /** Compares digests, so that neither content nor length of the key shows in the time taken. */

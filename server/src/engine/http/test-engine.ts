@@ -38,12 +38,12 @@ export interface TestEngine {
 }
 
 export async function startTestEngine(
-  options: Partial<EngineOptions> & Partial<Pick<EngineServerOptions, "onDefect">> = {},
+  options: Partial<EngineOptions> & Partial<Pick<EngineServerOptions, "onDefect" | "faults">> = {},
 ): Promise<TestEngine> {
   const directory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "engine-test-"));
   const engine = Engine.open({ ...options, dataDirectory: directory });
   const onDefect = options.onDefect ?? ((error: unknown) => console.error(error));
-  const server = createEngineServer({ engine, apiKey: TEST_KEY, onDefect });
+  const server = createEngineServer({ engine, apiKey: TEST_KEY, onDefect, faults: options.faults ?? [] });
   const url = `http://127.0.0.1:${await server.listen(0, "127.0.0.1")}`;
   let names = 0;
 

@@ -8,8 +8,7 @@ import type { Json } from "../json.js";
 import type { AdjustableLimits } from "../limits.js";
 import type { Schema } from "../schema/schema.js";
 import { toValue, type Value } from "../values.js";
-import type { Overlay } from "./overlay.js";
-import type { Before } from "./plan.js";
+import type { Before, Overlay } from "./overlay.js";
 import type { WriteRequest } from "./request.js";
 
 export interface Touched {

@@ -5,6 +5,12 @@ import type { Schema } from "../schema/schema.js";
 import type { Table } from "../table/table.js";
 import type { Row, Value } from "../values.js";
 
+/** A namespace before the write; `schema` is null when it does not exist. */
+export interface Before {
+  readonly schema: Schema | null;
+  readonly table: Table;
+}
+
 export class Overlay {
   readonly changes = new Map<Id, Row | null>();
 

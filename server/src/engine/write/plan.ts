@@ -7,19 +7,13 @@ import { type Id, type IdType, inferIdType, toId } from "../ids.js";
 import { isObject, type Json, type Printable } from "../json.js";
 import { type AdjustableLimits, LIMITS } from "../limits.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema, vectorNames } from "../schema/schema.js";
-import { idBytes, type Table } from "../table/table.js";
+import { idBytes } from "../table/table.js";
 import { type Row, toValue, type Value, valueBytes } from "../values.js";
 import { type ConditionCheck, createCondition } from "./condition.js";
 import { deleteByFilter, dropColumns, patchByFilter } from "./filter-writes.js";
 import { inferAttributes } from "./infer.js";
-import { Overlay } from "./overlay.js";
+import { type Before, Overlay } from "./overlay.js";
 import type { IncomingDocument, WriteRequest } from "./request.js";
-
-/** A namespace before the write; `schema` is null when it does not exist. */
-export interface Before {
-  readonly schema: Schema | null;
-  readonly table: Table;
-}
 
 export interface WritePlan {
   readonly schema: Schema;
