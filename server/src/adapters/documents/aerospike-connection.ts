@@ -1,0 +1,259 @@
+/**
+ * The connection to an Aerospike cluster: made at the start or later, watched by a breaker, counted by generation.
+ *
+ * A record of its own, the *instance*, tells whether a server that is back still has what it had: a cluster that was emptied
+ * has another instance or none.
+ */
+
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../../clock.js";
+import type { Log } from "../../log.js";
+import {
+  CACHE_BUDGET_MS,
+  type CacheEvent,
+  type CacheHealth,
+  CacheUnavailable,
+} from "../../ports/document-cache.js";
+import type { AerospikeClient, AerospikeKey, AerospikeModule } from "./aerospike-client.js";
+import { codeOf, meaningOf } from "./aerospike-failure.js";
+import { CallGate } from "./call-gate.js";
+
+export interface AerospikeConnectionOptions {
+  /** `host:port,…` as the client takes them. */
+  readonly hosts: string;
+  readonly namespace: string;
+  readonly clusterName?: string;
+  readonly user?: string;
+  /** Never logged. */
+  readonly password?: string;
+  /** The client's `tls` section: `{enable: true, cafile, …}`. */
+  readonly tls?: Readonly<Record<string, unknown>>;
+  readonly clock: Clock;
+  readonly log: Pick<Log, "warn" | "info">;
+  /** From a failure to the next try, in ms. Default 2,000. */
+  readonly pauseMs?: number;
+  /** Lets the process end when this closes; false where other clients live in it. Default true. */
+  readonly releaseEventLoop?: boolean;
+}
+
+/** Connections to one node, and commands in flight: beyond them the client fails at once. */
+const CONNECTIONS = 100;
+const WAITERS_MAX = 12_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** How often the server is asked whether it evicted records. */
+const EVICTION_POLL_MS = 10_000;
+const PROBE_BUDGET_MS = 1_000;
+
+export class AerospikeConnection {
+  readonly #aerospike: AerospikeModule;
+  readonly #options: AerospikeConnectionOptions;
+  readonly #instanceKey: AerospikeKey;
+  readonly #gate: CallGate;
+  readonly #listeners = new Set<(event: CacheEvent) => void>();
+  #client: AerospikeClient | undefined;
+  #instance: string | undefined;
+  #connection = 0;
+  #since: number;
+  #evicted: number | undefined;
+  #evictionPoll: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** @param instanceSet holds the record by which an emptied cluster is known */
+  constructor(aerospike: AerospikeModule, options: AerospikeConnectionOptions, instanceSet: string) {
+    this.#aerospike = aerospike;
+    this.#options = options;
+    this.#instanceKey = new aerospike.Key(options.namespace, instanceSet, "instance");
+    this.#since = options.clock.now();
+    this.#gate = new CallGate({
+      concurrency: CONNECTIONS,
+      waitersMax: WAITERS_MAX,
+      pauseMs: options.pauseMs ?? 2_000,
+      probe: () => this.#probe(),
+      onOpen: (reason) => {
+        this.#since = options.clock.now();
+        options.log.warn({ reason }, "document cache is lost; reads go upstream until it is back");
+        this.#emit({ kind: "lost", reason });
+      },
+      onClose: () => undefined,
+    });
+  }
+
+  /** Connects once; on failure the breaker goes on trying. Never rejects. */
+  async start(): Promise<void> {
+    try {
+      this.#aerospike.setupGlobalCommandQueue({
+        maxCommandsInProcess: CONNECTIONS,
+        maxCommandsInQueue: WAITERS_MAX,
+        queueInitialCapacity: CONNECTIONS,
+      });
+    } catch (error) {
+      // Another client of this process set it up before; ours keeps its own bound.
+      this.#options.log.info({ err: error }, "the Aerospike command queue was set up before");
+    }
+    try {
+      await this.#probe();
+    } catch (error) {
+      this.#gate.open(describe(error));
+    }
+    this.#evictionPoll = setInterval(() => void this.#pollEvictions(), EVICTION_POLL_MS);
+    this.#evictionPoll.unref();
+  }
+
+  /**
+   * Runs a command within its budget.
+   * @throws CacheUnavailable with the client's error as its cause
+   */
+  async call<T>(
+    operation: string,
+    budgetMs: number,
+    run: (client: AerospikeClient, policy: object) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#gate.run(budgetMs, async (leftMs) => {
+        const client = this.#client;
+        if (client === undefined) throw new CacheUnavailable("down", "document cache is not connected");
+        return run(client, policyFor(leftMs));
+      });
+    } catch (error) {
+      throw this.#translated(operation, error);
+    }
+  }
+
+  health(): CacheHealth {
+    const reason = this.#gate.openReason;
+    return {
+      state: reason === undefined ? "up" : "down",
+      since: this.#since,
+      connection: this.#connection,
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  onEvent(listener: (event: CacheEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#gate.close();
+    clearInterval(this.#evictionPoll);
+    this.#client?.close(false);
+    if (this.#options.releaseEventLoop ?? true) this.#aerospike.releaseEventLoop();
+  }
+
+  #translated(operation: string, error: unknown): CacheUnavailable {
+    if (error instanceof CacheUnavailable) {
+      if (error.reason === "timeout") this.#gate.open("no answer in time");
+      return error;
+    }
+    const meaning = meaningOf(error);
+    if (meaning === "lost" || meaning === "timeout") this.#gate.open(describe(error));
+    const reason = meaning === "timeout" || meaning === "busy" ? meaning : "failed";
+    return new CacheUnavailable(reason, `document cache ${operation}: ${describe(error)}`, { cause: error });
+  }
+
+  /** Connects if need be and reads the instance record; a success is a connection of a new generation. */
+  async #probe(): Promise<void> {
+    this.#client ??= await this.#connect();
+    const instance = await within(PROBE_BUDGET_MS, this.#readInstance(this.#client));
+    if (this.#isClosed) return;
+    const emptied = this.#instance !== undefined && this.#instance !== instance;
+    this.#instance = instance;
+    this.#connection += 1;
+    this.#since = this.#options.clock.now();
+    if (this.#connection === 1 && this.#gate.openReason === undefined) return;
+    this.#options.log.info({ connection: this.#connection, emptied }, "document cache is back");
+    this.#emit({ kind: "restored", connection: this.#connection, emptied });
+  }
+
+  async #connect(): Promise<AerospikeClient> {
+    const { hosts, clusterName, user, password, tls } = this.#options;
+    const client = this.#aerospike.client({
+      hosts,
+      maxConnsPerNode: CONNECTIONS,
+      connTimeoutMs: 1_000,
+      log: { level: this.#aerospike.log.OFF },
+      ...(clusterName === undefined ? {} : { clusterName }),
+      ...(user === undefined ? {} : { user, password: password ?? "" }),
+      ...(tls === undefined ? {} : { tls }),
+    });
+    try {
+      await within(CONNECT_TIMEOUT_MS, client.connect());
+      return client;
+    } catch (error) {
+      client.close(false);
+      throw error;
+    }
+  }
+
+  /** The instance that the cluster has; a cluster without one gets one. */
+  async #readInstance(client: AerospikeClient): Promise<string> {
+    const policy = policyFor(CACHE_BUDGET_MS);
+    const read = async (): Promise<string> =>
+      String((await client.get(this.#instanceKey, policy)).bins.instance ?? "");
+    try {
+      return await read();
+    } catch (error) {
+      if (meaningOf(error) !== "missing") throw error;
+    }
+    const instance = randomUUID();
+    const { CREATE } = this.#aerospike.policy.exists;
+    try {
+      const meta = { ttl: this.#aerospike.ttl.NEVER_EXPIRE };
+      await client.put(this.#instanceKey, { instance }, meta, { ...policy, exists: CREATE });
+      return instance;
+    } catch (error) {
+      if (meaningOf(error) !== "conflict") throw error;
+      return read();
+    }
+  }
+
+  /** The server evicts without saying of which set; its count says only that it did. */
+  async #pollEvictions(): Promise<void> {
+    if (this.#client === undefined || this.#gate.openReason !== undefined) return;
+    try {
+      const answer = await within(
+        PROBE_BUDGET_MS,
+        this.#client.infoAny(`namespace/${this.#options.namespace}`),
+      );
+      const evicted = Number(/(?:^|[;\t])evicted_objects=(\d+)/.exec(answer)?.[1] ?? Number.NaN);
+      if (Number.isNaN(evicted)) return;
+      if (this.#evicted !== undefined && evicted > this.#evicted)
+        this.#emit({ kind: "dropped", cause: "evicted" });
+      this.#evicted = evicted;
+    } catch {
+      // The next call on the cache finds out what is wrong, if anything is.
+    }
+  }
+
+  #emit(event: CacheEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+function policyFor(leftMs: number): object {
+  const timeout = Math.max(1, Math.floor(leftMs));
+  // A retried write could land twice; the budget is too short for a second try anyway.
+  return { totalTimeout: timeout, socketTimeout: timeout, maxRetries: 0 };
+}
+
+/** Code and kind of an error of the client's, without its text, which may name hosts. */
+function describe(error: unknown): string {
+  const code = codeOf(error);
+  if (code !== undefined) return `code ${code} (${meaningOf(error)})`;
+  return error instanceof CacheUnavailable ? error.message : "no answer";
+}
+
+async function within<T>(ms: number, call: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new CacheUnavailable("timeout", `no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([late, call]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
