@@ -4,14 +4,17 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { freePort, KEY, ROOT, startGateway } from "./running-gateway.js";
+import { ensureBuilt } from "./setup.mjs";
 
 const START = [join(ROOT, "scripts/start.mjs")];
 const TIMEOUT_MS = 60_000;
 const headers = { authorization: `Bearer ${KEY}`, "content-type": "application/json" };
 
 let dataDir: string;
+
+beforeAll(ensureBuilt, TIMEOUT_MS);
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "hevlayer-start-"));
