@@ -150,3 +150,34 @@ describe("body limits", () => {
     await close();
   });
 });
+
+describe("closing", () => {
+  const slow = async (ms: number) => {
+    const faults = [{ kind: "latency", ms } as const];
+    const server = createEngineServer({ engine: t.engine, apiKey: "k", faults });
+    const url = `http://127.0.0.1:${await server.listen(0, "127.0.0.1")}/v1/namespaces`;
+    const get = () => fetch(url, { headers: { authorization: "Bearer k" } });
+    const inFlight = get().then(
+      (reply) => reply.status,
+      () => "cut",
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return { server, get, inFlight };
+  };
+
+  it("lets requests in flight finish and takes no new ones", async () => {
+    const { server, get, inFlight } = await slow(200);
+    const closed = server.close(5_000);
+    await expect(get()).rejects.toThrow();
+    expect(await inFlight).toBe(200);
+    await closed;
+  });
+
+  it("cuts what is left once the grace is over", async () => {
+    const { server, inFlight } = await slow(1_500);
+    const started = performance.now();
+    await server.close(100);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(await inFlight).toBe("cut");
+  });
+});

