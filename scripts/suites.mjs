@@ -78,6 +78,13 @@ export const SUITES = [
     advice: "npm run generate",
   },
   {
+    name: "settings page is fresh",
+    seconds: 20,
+    quiet: true,
+    command: ["npm", "run", "--silent", "docs:config", "--", "--check"],
+    advice: "npm run docs:config",
+  },
+  {
     name: "spec lint",
     seconds: 20,
     quiet: true,

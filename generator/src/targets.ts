@@ -6,6 +6,7 @@
 import type { Target } from "./model.js";
 
 const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
+  docs: async () => (await import("./targets/docs/index.js")).docs,
   express: async () => (await import("./targets/express/index.js")).express,
   go: async () => (await import("./targets/go/index.js")).go,
   python: async () => (await import("./targets/python/index.js")).python,
