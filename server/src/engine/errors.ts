@@ -10,6 +10,8 @@ export interface EngineErrorOptions {
   headers?: Record<string, string>;
   /** The answer's body is the bare message, not JSON (the wire does this for bad names in the path). */
   plainText?: boolean;
+  /** What went wrong below, for the log; it is never sent. */
+  cause?: unknown;
 }
 
 export class EngineError extends Error {
@@ -20,7 +22,7 @@ export class EngineError extends Error {
   readonly plainText: boolean;
 
   constructor(status: number, message: string, options: EngineErrorOptions = {}) {
-    super(message);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.status = status;
     this.extra = options.extra ?? {};
     this.headers = options.headers ?? {};

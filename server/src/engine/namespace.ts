@@ -63,6 +63,6 @@ export function durably(commit: () => void): void {
     commit();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError(503, `the write could not be stored and was not applied: ${reason}`);
+    throw new EngineError(503, `the write could not be stored and was not applied: ${reason}`, { cause });
   }
 }

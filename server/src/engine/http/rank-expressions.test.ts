@@ -81,6 +81,12 @@ describe("score expressions", () => {
     ]);
   });
 
+  it("69 keeps an overflowing product a number", async () => {
+    const ns = await animals();
+    const huge = ["Product", 1e300, ["Product", 1e300, ["species", "Eq", "fox"]]];
+    expect(await t.rows(ns, { rank_by: huge, limit: 1 })).toEqual([{ id: 2, $dist: Number.MAX_VALUE }]);
+  });
+
   it("69 ranks by a numeric attribute where its sign is settled", async () => {
     const ns = await animals();
     expect((await t.query(ns, { rank_by: ["Attribute", "n"], limit: 1 })).status).toBe(400);

@@ -18,7 +18,10 @@ export interface EngineServerOptions {
   apiKey: string;
   /** 512 MiB a body and 1 GiB in flight by default. */
   limits?: Partial<BodyLimits>;
-  /** Told about defects (anything that is not an EngineError); the caller sees a bare 500. */
+  /**
+   * Told about what someone should look into: defects, of which the caller sees a bare 500, and writes that the store
+   * could not take.
+   */
   onDefect?: (error: unknown) => void;
   /** Simulated trouble for tests of callers; none by default. */
   faults?: readonly FaultRule[];
@@ -82,10 +85,7 @@ export function createEngineServer(options: EngineServerOptions): EngineServer {
       throw new EngineError(401, "missing or invalid API key, expected Authorization: Bearer <key>");
     }
     if (fault?.kind === "status") throw simulatedError(fault);
-    const url = request.url ?? "/";
-    const mark = url.indexOf("?");
-    const path = mark < 0 ? url : url.slice(0, mark);
-    const query = new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
+    const { path, query } = splitUrl(request.url ?? "/");
     const { route, namespace, token } = matchRoute(request.method ?? "GET", path);
     const call = { engine: options.engine, namespace, token, query };
     if (!route.takesBody) return jsonAnswer(route.status, route.run({ ...call, body: null }));
@@ -95,7 +95,10 @@ export function createEngineServer(options: EngineServerOptions): EngineServer {
 
   /** Null when there is nobody left to answer. */
   function toErrorAnswer(request: IncomingMessage, error: unknown): Answer | null {
-    if (error instanceof EngineError) return errorAnswer(error);
+    if (error instanceof EngineError) {
+      if (error.cause !== undefined) options.onDefect?.(error);
+      return errorAnswer(error);
+    }
     if (request.destroyed && !request.complete) return null;
     options.onDefect?.(error);
     return errorAnswer(new EngineError(500, "internal error"));
@@ -108,6 +111,13 @@ export function createEngineServer(options: EngineServerOptions): EngineServer {
       return close(server, graceMs);
     },
   };
+}
+
+/** The path as sent, percent-encoding included, and the query's parameters. */
+function splitUrl(url: string): { path: string; query: URLSearchParams } {
+  const mark = url.indexOf("?");
+  if (mark < 0) return { path: url, query: new URLSearchParams() };
+  return { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
 }
 
 function simulatedError({ status = 503, retryAfterSeconds }: FaultRule): EngineError {

@@ -52,7 +52,8 @@ function nearestHits(
 
 function scoredHits(table: Table, selected: Bitset, scores: Float64Array, end: number): Hit[] {
   const slots = selected.slots().filter((slot) => (scores[slot] as number) > 0);
-  const score = (i: number) => scores[slots[i] as number] as number;
+  // A product of huge weights can overflow, and JSON knows no infinity.
+  const score = (i: number) => Math.min(scores[slots[i] as number] as number, Number.MAX_VALUE);
   const byScore = (a: number, b: number) =>
     score(b) - score(a) || compareSlots(table, slots[a] as number, slots[b] as number);
   return topK(slots.length, end, byScore).map((i) => ({ slot: slots[i] as number, dist: score(i) }));
