@@ -2,7 +2,8 @@
  * `npm start`: installs and builds whatever is missing or stale, then becomes the gateway.
  *
  * The gateway runs inside this process, not below it, so that no signal has to be passed on and nothing is left behind
- * when this process is killed. When the shell that started it dies without a word, it drains and leaves too.
+ * when this process is killed. When the npm that started it dies without a word, it drains and leaves too; the script says
+ * `exec`, so that no shell stands between the two.
  */
 import { readFileSync } from "node:fs";
 import { ensureBuilt, ensureNodeModules } from "./setup.mjs";
