@@ -66,7 +66,8 @@ export function countConformance(output) {
 
 const python = join(ROOT, "clients/python");
 const go = join(ROOT, "clients/go");
-const pythonFolders = ["clients/python", "server/test/vendor/python"];
+const goFolders = ["clients/go", "server/test/vendor/go", "conformance/drivers/go"];
+const pythonFolders = ["clients/python", "server/test/vendor/python", "conformance/drivers/python"];
 
 /** @type {Suite[]} In the order they run: the cheap checks that explain the later failures come first. */
 export const SUITES = [
@@ -139,10 +140,16 @@ export const SUITES = [
     name: "gofmt",
     seconds: 10,
     quiet: true,
-    command: ["node", "scripts/gofmt.mjs", "clients/go", "server/test/vendor/go"],
-    advice: "gofmt -w clients/go server/test/vendor/go",
+    command: ["node", "scripts/gofmt.mjs", ...goFolders],
+    advice: `gofmt -w ${goFolders.join(" ")}`,
   },
-  { name: "go vet", seconds: 60, quiet: true, cwd: go, command: ["go", "vet", "./..."] },
+  ...goFolders.map((folder) => ({
+    name: `go vet ${folder}`,
+    seconds: 60,
+    quiet: true,
+    cwd: join(ROOT, folder),
+    command: ["go", "vet", "./..."],
+  })),
   {
     name: "TypeScript tests",
     seconds: 240,
