@@ -89,6 +89,34 @@ describe("JsonCursor", () => {
     expect(skipAll("[".repeat(depth) + "]".repeat(depth))).toBe(2 * depth);
   });
 
+  it.each([
+    ["nesting", () => skipAll("[".repeat(5_000_000) + "]".repeat(5_000_000)), /nested deeper than 4194304/],
+    [
+      "the keys of an object that is walked",
+      () => {
+        const keys = Array.from({ length: 70_000 }, (_, index) => `"${index}":0`);
+        const cursor = new JsonCursor(Buffer.from(`{${keys.join(",")}}`));
+        cursor.object(() => cursor.skip());
+      },
+      /object has more than 65536 keys/,
+    ],
+  ])("bounds %s, which whoever walks it remembers", (_, walk, message) => {
+    expect(walk).toThrow(message);
+  });
+
+  it("searches no further than its own span, so that many small ones in a large text stay cheap", () => {
+    const element = `["${"a".repeat(40)}","x"],`;
+    const text = Buffer.from(element.repeat(200_000));
+    const start = performance.now();
+    for (let at = 0; at < text.length; at += element.length) {
+      new JsonCursor(text, at, at + element.length - 1).skip();
+      const inside = new JsonCursor(text, at, at + element.length - 1);
+      inside.array(() => inside.skip());
+    }
+    // Searching to the end of the text each time would take minutes.
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
   it("walks a body of many long strings in linear time", () => {
     const strings = (count: number) => Buffer.from(JSON.stringify(new Array(count).fill("x".repeat(200))));
     const time = (bytes: Buffer) => {

@@ -9,7 +9,7 @@
  *
  * Searches that find nothing near are remembered, which keeps a walk linear in the body.
  *
- * Depth never recurses while skipping, so hostile nesting costs memory in proportion to the body and no stack.
+ * Depth never recurses while skipping, so hostile nesting costs no stack, and what is remembered of a body is bounded.
  */
 
 /** The bytes are not JSON, as far as they were read. */
@@ -36,6 +36,12 @@ const CLOSE_BRACE = 0x7d;
 /** How far a string is read byte by byte before a native search takes over; chosen by measuring, 16 to 64 are alike. */
 const nearBytes = 32;
 
+/** Open brackets are remembered while skipping: 32 MiB of them at most, where a hostile body could bring gigabytes. */
+const skippedDepthMax = 4 * 1024 * 1024;
+
+/** Whoever walks an object remembers its keys, so their number is bounded; upstream allows a namespace far fewer. */
+const keysMax = 65_536;
+
 export type JsonKind = "object" | "array" | "string" | "scalar";
 
 /** Where a key's characters lie, quotes excluded. */
@@ -52,6 +58,8 @@ export class JsonCursor {
   position: number;
   /** First byte not to read. */
   readonly end: number;
+  /** `bytes` up to `end`: a native search must not run on through the rest of a large text. */
+  readonly #searched: Buffer;
   /** Where a byte occurs next, as of the last search; a position behind the cursor is stale. */
   #nextQuote = -1;
   #nextBackslash = -1;
@@ -63,6 +71,7 @@ export class JsonCursor {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
+    this.#searched = end === bytes.length ? bytes : bytes.subarray(0, end);
   }
 
   /** The kind of the value at the cursor, whitespace skipped. */
@@ -80,8 +89,8 @@ export class JsonCursor {
   }
 
   /**
-   * Walks the object at the cursor. `visit` must consume the member's value and nothing more; the key span is reused
-   * between calls.
+   * Walks the object at the cursor, which may have 65,536 members. `visit` must consume the member's value and nothing
+   * more; the key span is reused between calls.
    */
   object(visit: (key: KeySpan) => void): void {
     this.#expect(OPEN_BRACE, "an object");
@@ -90,8 +99,9 @@ export class JsonCursor {
       return;
     }
     const key: KeySpan = { start: 0, end: 0, escaped: false };
-    for (;;) {
+    for (let keys = 1; ; keys++) {
       if (this.#peek() !== QUOTE) this.fail("expected a key");
+      if (keys > keysMax) this.fail(`object has more than ${keysMax} keys`);
       key.start = this.position + 1;
       key.escaped = this.#skipString();
       key.end = this.position - 1;
@@ -225,8 +235,8 @@ export class JsonCursor {
     const { bytes } = this;
     if (this.#nextBackslash < start) this.#nextBackslash = this.#search(BACKSLASH, start);
     for (let from = start; ; ) {
-      const quote = bytes.indexOf(QUOTE, from);
-      if (quote < 0 || quote >= this.end) this.fail("unterminated string", this.end);
+      const quote = this.#searched.indexOf(QUOTE, from);
+      if (quote < 0) this.fail("unterminated string", this.end);
       let slashes = 0;
       if (this.#nextBackslash < quote) {
         while (quote - 1 - slashes >= start && bytes[quote - 1 - slashes] === BACKSLASH) slashes++;
@@ -256,7 +266,7 @@ export class JsonCursor {
   }
 
   #search(byte: number, from: number): number {
-    const at = this.bytes.indexOf(byte, from);
+    const at = this.#searched.indexOf(byte, from);
     return at < 0 ? Number.MAX_SAFE_INTEGER : at;
   }
 
@@ -279,8 +289,10 @@ export class JsonCursor {
           continue;
         }
       }
-      if (byte === OPEN_BRACKET || byte === OPEN_BRACE) open.push(byte + 2);
-      else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
+      if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+        if (open.length === skippedDepthMax) this.fail(`nested deeper than ${skippedDepthMax}`, at);
+        open.push(byte + 2);
+      } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
         if (open.pop() !== byte) this.fail("mismatched bracket", at);
         if (open.length === 0) {
           this.position = at + 1;
