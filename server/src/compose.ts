@@ -91,7 +91,11 @@ export async function compose(
       log,
       newId: randomUUID,
       authenticate: createStoreKeyAuthenticator(config.upstream.storeKey),
-      bodies: { maxBytes: limits.bodyMaxBytes, budget: createBodyBudget(config.bodyBudgetBytes) },
+      bodies: {
+        maxBytes: limits.bodyMaxBytes,
+        parsedMaxBytes: limits.parsedBodyMaxBytes,
+        budget: createBodyBudget(config.bodyBudgetBytes),
+      },
       drain,
     },
     { corsOrigins: config.corsOrigins, validateResponses: config.validateResponses },

@@ -44,6 +44,7 @@ export interface TestApp {
 export interface TestAppOptions extends Partial<AppOptions> {
   readonly authenticate?: Authenticate;
   readonly bodyMaxBytes?: number;
+  readonly parsedBodyMaxBytes?: number;
   readonly budgetBytes?: number;
   /** What every handler answers; the default is a small JSON object. */
   readonly answer?: (call: RecordedCall) => Promise<unknown>;
@@ -68,6 +69,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       authenticate: options.authenticate ?? createStoreKeyAuthenticator(KEY),
       bodies: {
         maxBytes: options.bodyMaxBytes ?? 1024 * 1024,
+        parsedMaxBytes: options.parsedBodyMaxBytes ?? 1024 * 1024,
         budget: createBodyBudget(options.budgetBytes ?? 64 * 1024 * 1024),
       },
       drain,

@@ -15,7 +15,10 @@ export type Readiness =
 export interface HealthReports {
   /** Never fails: the process runs, so it answers. */
   report(principal: Principal): Health;
-  /** Asks the upstream, for at most `readinessTimeoutMs`. */
+  /**
+   * Asks the upstream, for at most `readinessTimeoutMs`. Anyone may call this, so callers that come while it is being asked
+   * share the answer: a flood of them costs upstream one request at a time.
+   */
   readiness(principal: Principal): Promise<Readiness>;
 }
 
@@ -38,6 +41,8 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
   const { upstream, isDraining, version, store, isLocationPublic, readinessTimeoutMs, now } = dependencies;
   /** Set by a failed readiness check, cleared by the next good one. */
   let degraded: { since: string; detail: string } | undefined;
+  /** The check under way. */
+  let checking: Promise<string | undefined> | undefined;
 
   function report(principal: Principal): Health {
     const mayKnow = isLocationPublic || principal.scopes.size > 0;
@@ -62,14 +67,25 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
 
   async function readiness(principal: Principal): Promise<Readiness> {
     if (isDraining()) return { ready: false, report: { status: "draining", version } };
+    checking ??= check().finally(() => {
+      checking = undefined;
+    });
+    const problem = await checking;
+    return problem === undefined
+      ? { ready: true, report: report(principal) }
+      : { ready: false, report: { status: "starting", version, detail: problem } };
+  }
+
+  /** What keeps the upstream from answering, if anything does. */
+  async function check(): Promise<string | undefined> {
     try {
       await upstream.ping(AbortSignal.timeout(readinessTimeoutMs));
       degraded = undefined;
-      return { ready: true, report: report(principal) };
+      return undefined;
     } catch (error) {
       const detail = error instanceof AppError ? error.message : "turbopuffer could not be asked";
       degraded ??= { since: new Date(now()).toISOString(), detail };
-      return { ready: false, report: { status: "starting", version, detail } };
+      return detail;
     }
   }
 

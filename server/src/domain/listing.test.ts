@@ -94,6 +94,7 @@ describe("listNamespaces", () => {
     ["1", "1"],
     [1000, "1000"],
     ["5000", "1000"],
+    [1e23, "1000"],
   ])("turns page_size %j into %s", async (pageSize, sent) => {
     const { list, upstream } = gateway(pageOf([]));
     await list({ pageSize });

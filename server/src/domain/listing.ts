@@ -133,11 +133,11 @@ function failedRow(name: string, readAtMs: number, error: string): { text: strin
 
 function parsePageSize(given: string | number | undefined): number {
   if (given === undefined) return pageSizeDefault;
-  const text = String(given);
-  if (!/^[+-]?\d+$/.test(text) || Number(text) < 1) {
-    throw new AppError("validation_error", `page_size: expected an integer of at least 1, got '${text}'`);
+  const size = Number(given);
+  if (!Number.isInteger(size) || size < 1) {
+    throw new AppError("validation_error", `page_size: expected an integer of at least 1, got '${given}'`);
   }
-  return Math.min(Number(text), pageSizeMax);
+  return Math.min(size, pageSizeMax);
 }
 
 function pageQuery({ prefix, cursor }: ListingParameters, pageSize: number): string {

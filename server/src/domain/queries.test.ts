@@ -146,6 +146,24 @@ describe("queryNamespace refuses", () => {
   });
 });
 
+describe("a body by vector, which is put together anew,", () => {
+  it("is refused when it is not UTF-8, as upstream refuses it in a body of its own", async () => {
+    const { upstream, queries } = gateway();
+    const body = Buffer.from('{"vector":[1],"filters":["t","Eq","\xff"]}', "latin1");
+    await expect(queries.queryNamespace(contextWith(), "n", body)).rejects.toMatchObject({
+      code: "invalid_json",
+    });
+    expect(upstream.requests).toEqual([]);
+  });
+
+  it("has a limit of its own, since its numbers are parsed", async () => {
+    const { upstream, query } = gateway();
+    const body = `{"vector":[${"1,".repeat(9 * 1024 * 1024)}1]}`;
+    await expect(query(body)).rejects.toMatchObject({ code: "payload_too_large" });
+    expect(upstream.requests).toEqual([]);
+  });
+});
+
 describe("upstream's own query routes", () => {
   it("are passed through untouched, whatever the body", async () => {
     const { upstream, queries } = gateway();

@@ -3,7 +3,9 @@
  * the caller spelled it.
  */
 
+import { isUtf8 } from "node:buffer";
 import { AppError } from "../errors.js";
+import { JsonSyntaxError } from "../lang/json-cursor.js";
 import { type JsonObject, memberText, memberValue } from "../lang/json-members.js";
 import { isSet } from "./query-form.js";
 
@@ -14,6 +16,9 @@ export interface BuiltQuery {
 }
 
 const rowsDefault = 10;
+
+/** Its vector is parsed into numbers; one of upstream's most dimensions, written at full length, is a hundredth of this. */
+const bodyBytesMax = 16 * 1024 * 1024;
 
 /** Fields of ours that upstream does not know; the rest is forwarded. */
 const layerFields = new Set([
@@ -28,10 +33,15 @@ const layerFields = new Set([
 
 /**
  * @param object a body with `vector` set, see `classifyQuery`
- * @throws JsonSyntaxError when one of these is not JSON
+ * @throws JsonSyntaxError when one of these is not JSON, or the text not UTF-8
+ * @throws AppError `payload_too_large` above 16 MiB
  * @throws AppError `validation_error` for a vector, `top_k` or `include_attributes` of the wrong shape
  */
 export function buildVectorQuery(object: JsonObject): BuiltQuery {
+  if (object.bytes.length > bodyBytesMax)
+    throw new AppError("payload_too_large", `query body with a vector is larger than ${bodyBytesMax} bytes`);
+  // The body is put together anew from text, which would turn what is not UTF-8 into something else unseen.
+  if (!isUtf8(object.bytes)) throw new JsonSyntaxError("text is not utf-8", 0);
   checkVector(object);
   checkRows(object);
   const vector = object.members.get("vector");

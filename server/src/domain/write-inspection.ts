@@ -11,7 +11,7 @@
 
 import { AppError } from "../errors.js";
 import { JsonCursor, type KeySpan } from "../lang/json-cursor.js";
-import { normaliseKeys } from "../lang/json-normalise.js";
+import { normaliseKeys, skipStrictly } from "../lang/json-normalise.js";
 import { Splice } from "../lang/json-splice.js";
 import { AttributeKeys } from "./attribute-keys.js";
 import { isReservedId, stampAttribute, stampType } from "./reserved.js";
@@ -284,17 +284,7 @@ class Walk {
    * would make the whole body pass for JSON.
    */
   #skipOverwritten(): void {
-    const cursor = this.#cursor;
-    const start = cursor.position;
-    if (cursor.kind() === "scalar") {
-      cursor.skip();
-      return;
-    }
-    try {
-      JSON.parse(cursor.text());
-    } catch {
-      cursor.fail("malformed value", start);
-    }
+    skipStrictly(this.#cursor);
   }
 
   /** Walks ids and returns how many there are; any other value is skipped. */

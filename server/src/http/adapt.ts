@@ -75,7 +75,7 @@ async function serveRoute(
   state.principal = principal;
   authorise(route, principal, typeof namespace === "string" ? namespace : undefined);
 
-  const held = route.body === "none" ? noBody : await readBody(request, bodies);
+  const held = route.body === "none" ? noBody : await readBody(request, bodies, route.call !== "raw");
   try {
     state.bytesIn = held.bytes.length;
     const context = contextOf(request, principal);

@@ -106,6 +106,24 @@ describe("a request body", () => {
     expect(app.calls).toEqual([]);
   });
 
+  it("that will be parsed has a limit of its own, packed or not", async () => {
+    await start({ parsedBodyMaxBytes: 1000 });
+    const fetchMany = (body: Uint8Array | string, headers: Record<string, string> = {}) =>
+      app.request(`${PATH}/documents`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: body as BodyInit,
+      });
+    const many = `{"ids":[${"1,".repeat(600)}1]}`;
+    const answers = [await fetchMany(many), await fetchMany(gzipSync(many), { "content-encoding": "gzip" })];
+    for (const answer of answers) {
+      expect(answer.status).toBe(413);
+      expect(await answer.text()).toContain("larger than 1000 bytes");
+    }
+    expect((await post(" ".repeat(1200))).status).toBe(200);
+    expect((await fetchMany('{"ids":[1]}')).status).toBe(200);
+  });
+
   it("at the limit is taken", async () => {
     await start({ bodyMaxBytes: MIB });
     expect((await post(gzipSync(Buffer.alloc(MIB, 32)), { "content-encoding": "gzip" })).status).toBe(200);

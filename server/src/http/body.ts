@@ -12,6 +12,8 @@ import type { BodyBudget } from "./body-budget.js";
 export interface BodyLimits {
   /** Largest body after decompression, bytes. */
   readonly maxBytes: number;
+  /** The same for a body that is parsed into values, which take many times its bytes. */
+  readonly parsedMaxBytes: number;
   readonly budget: BodyBudget;
 }
 
@@ -26,16 +28,22 @@ export interface HeldBody {
 export const noBody: HeldBody = { bytes: new Uint8Array(0), release() {} };
 
 /**
+ * @param parsed whether the body will be parsed into values
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `rate_limited` (with `Retry-After`), or `invalid_json`
  *   for gzip that does not unpack. When it throws, nothing stays reserved.
  */
-export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<HeldBody> {
+export async function readBody(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  parsed: boolean,
+): Promise<HeldBody> {
   if (isEmpty(request)) return noBody;
   checkContentType(request.headers["content-type"]);
   const zipped = isZipped(request.headers["content-encoding"]);
   const announced = Number(request.headers["content-length"] ?? Number.NaN);
-  if (announced > limits.maxBytes) throw tooLarge(limits.maxBytes);
-  const held = createHold(limits);
+  const maxBytes = parsed ? Math.min(limits.parsedMaxBytes, limits.maxBytes) : limits.maxBytes;
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  const held = createHold(maxBytes, limits.budget);
   try {
     if (zipped) return await unzip(request, held);
     if (Number.isNaN(announced)) return await collect(request, held);
@@ -53,7 +61,7 @@ interface Hold {
   release(): void;
 }
 
-function createHold({ maxBytes, budget }: BodyLimits): Hold {
+function createHold(maxBytes: number, budget: BodyBudget): Hold {
   let taken = 0;
   return {
     take(bytes) {

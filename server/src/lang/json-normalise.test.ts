@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { JsonSyntaxError } from "./json-cursor.js";
-import { normaliseKeys } from "./json-normalise.js";
+import { JsonCursor, JsonSyntaxError } from "./json-cursor.js";
+import { normaliseKeys, skipStrictly } from "./json-normalise.js";
 
 const normalised = (text: string) => normaliseKeys(Buffer.from(text)).toString();
 
@@ -39,7 +39,24 @@ describe("normaliseKeys", () => {
     expect(() => normalised(text)).toThrow(JsonSyntaxError);
   });
 
+  it("refuses more edits than it can remember", () => {
+    const text = `[${'{"\\u0061":0},'.repeat(4_200_000)}0]`;
+    expect(() => normaliseKeys(Buffer.from(text))).toThrow(/more than 4194304 repeated or escaped keys/);
+  });
+
   it("refuses text that is not UTF-8", () => {
     expect(() => normaliseKeys(Buffer.from([0x22, 0xff, 0x22]))).toThrow("text is not utf-8 at byte 0");
+  });
+});
+
+describe("skipStrictly", () => {
+  it("moves past a value that is JSON to the bottom", () => {
+    const cursor = new JsonCursor(Buffer.from('[{"a":[1,{"\\u0061":"x"}]}] rest'));
+    skipStrictly(cursor);
+    expect(cursor.position).toBe(26);
+  });
+
+  it.each(['{"a":[1,,2]}', '["\n"]', '{"a":{"b":}}', '"\\x"', "01"])("refuses %j", (text) => {
+    expect(() => skipStrictly(new JsonCursor(Buffer.from(text)))).toThrow(JsonSyntaxError);
   });
 });
