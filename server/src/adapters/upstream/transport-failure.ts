@@ -49,6 +49,7 @@ const byCode: Readonly<Record<string, string>> = {
   EPIPE: "connection reset",
   UND_ERR_SOCKET: "connection closed early",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "connection closed early",
+  UND_ERR_HEADERS_OVERFLOW: "answer has too large headers",
   UND_ERR_CONNECT_TIMEOUT: "connecting timed out",
   ETIMEDOUT: "connecting timed out",
   EHOSTUNREACH: "host unreachable",
@@ -68,7 +69,9 @@ function describe(error: unknown): string {
   if (known !== undefined) return known;
   if (isParserError(error)) return "answer is not valid http";
   if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code)) return "tls handshake failed";
-  return error instanceof Error && error.name === "AbortError" ? "request cancelled" : "transport failure";
+  const name = error instanceof Error ? error.name : "";
+  if (name === "TimeoutError") return "timed out";
+  return name === "AbortError" ? "request cancelled" : "transport failure";
 }
 
 function errorCode(error: unknown): string {

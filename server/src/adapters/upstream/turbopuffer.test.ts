@@ -175,6 +175,11 @@ describe("a transport failure", () => {
       (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"),
       "connection closed early",
     ],
+    [
+      "a head without end",
+      (socket) => socket.write(`HTTP/1.1 200 OK\r\nx-turbopuffer-a: ${"a".repeat(40_000)}\r\n\r\n`),
+      "answer has too large headers",
+    ],
     ["no HTTP", (socket) => socket.end("SSH-2.0-OpenSSH\r\n\r\n"), "answer is not valid http"],
   ])("after sending, by %s: 504 for a write, 502 for a read", async (_, fail, words) => {
     const { server, upstream } = await gateway((socket) => fail(socket));
@@ -199,6 +204,14 @@ describe("a transport failure", () => {
     expect(await failure(upstream.send({ ...read, timeoutMs: 60 }))).toMatchObject({
       code: "upstream_error",
       message: "turbopuffer gave no usable answer (no complete answer within 60 ms)",
+    });
+  });
+
+  it("by silence longer than the caller waits says so", async () => {
+    const { upstream } = await gateway(() => {});
+    expect(await failure(upstream.send({ ...read, signal: AbortSignal.timeout(50) }))).toMatchObject({
+      code: "upstream_error",
+      message: "turbopuffer gave no usable answer (timed out)",
     });
   });
 
