@@ -22,7 +22,8 @@ const (
 	ErrorCodeConflict ErrorCode = "conflict"
 	// Status 412. Only a snapshot may answer, and the latest one cannot.
 	ErrorCodePreconditionFailed ErrorCode = "precondition_failed"
-	// Status 413. The request body is larger than the gateway accepts (512 MiB after decompression).
+	// Status 413. The request body is larger than the gateway accepts (512 MiB after decompression;
+	// 16 MiB for a batch fetch, or for a query with `vector`).
 	ErrorCodePayloadTooLarge ErrorCode = "payload_too_large"
 	// Status 415. The request body's content type or content encoding is not one the operation reads.
 	ErrorCodeUnsupportedMediaType ErrorCode = "unsupported_media_type"

@@ -16,7 +16,10 @@ export const errorCatalogue = {
   conflict: { status: 409, retryable: false },
   /** Only a snapshot may answer, and the latest one cannot. */
   precondition_failed: { status: 412, retryable: false },
-  /** The request body is larger than the gateway accepts (512 MiB after decompression). */
+  /**
+   * The request body is larger than the gateway accepts (512 MiB after decompression; 16 MiB for a batch
+   * fetch, or for a query with `vector`).
+   */
   payload_too_large: { status: 413, retryable: false },
   /** The request body's content type or content encoding is not one the operation reads. */
   unsupported_media_type: { status: 415, retryable: false },

@@ -58,7 +58,9 @@ ERROR_CODES: Final[dict[ErrorCode, ErrorCodeInfo]] = {
         412, False, "Only a snapshot may answer, and the latest one cannot."
     ),
     "payload_too_large": ErrorCodeInfo(
-        413, False, "The request body is larger than the gateway accepts (512 MiB after decompression)."
+        413,
+        False,
+        "The request body is larger than the gateway accepts (512 MiB after decompression; 16 MiB for a batch fetch, or for a query with `vector`).",
     ),
     "unsupported_media_type": ErrorCodeInfo(
         415, False, "The request body's content type or content encoding is not one the operation reads."
