@@ -21,6 +21,23 @@ const FORMAT = 1;
 const HEADER_BYTES = 34;
 const VECTOR_HEADER_BYTES = 13;
 
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte;
+  for (let bit = 0; bit < 8; bit += 1)
+    remainder = remainder & 1 ? (remainder >>> 1) ^ 0xedb88320 : remainder >>> 1;
+  return remainder;
+});
+
+/** CRC-32 as zlib computes it. */
+export function crc32ByTable(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0);
+  return ~crc >>> 0;
+}
+
+/** Node has its own, twenty times faster, from 20.15 and 22.2 on. */
+const crc32: (bytes: Uint8Array) => number = zlib.crc32 ?? crc32ByTable;
+
 export interface StoredRecord {
   readonly version: number;
   /** Epoch-ms; 0 when it never expires. */
@@ -51,7 +68,7 @@ export function encodeRecord(record: StoredRecord): Buffer {
   bytes.set(record.mark, HEADER_BYTES);
   bytes.set(epoch, HEADER_BYTES + record.mark.length);
   bytes.set(attributes, HEADER_BYTES + record.mark.length + epoch.length);
-  bytes.writeUInt32BE(zlib.crc32(bytes.subarray(5)), 1);
+  bytes.writeUInt32BE(crc32(bytes.subarray(5)), 1);
   return bytes;
 }
 
@@ -60,7 +77,7 @@ export function decodeRecord(bytes: Buffer): StoredRecord {
   if (
     bytes.length < HEADER_BYTES ||
     bytes[0] !== FORMAT ||
-    bytes.readUInt32BE(1) !== zlib.crc32(bytes.subarray(5))
+    bytes.readUInt32BE(1) !== crc32(bytes.subarray(5))
   )
     throw new RecordDamage(`a cached record of ${bytes.length} bytes does not match its checksum`);
   const markEnd = HEADER_BYTES + bytes.readUInt16BE(29);
@@ -89,7 +106,7 @@ export function encodeVector(version: number, vector: Uint8Array): Buffer {
   bytes.writeUInt8(FORMAT, 0);
   bytes.writeBigUInt64BE(BigInt(version), 5);
   bytes.set(vector, VECTOR_HEADER_BYTES);
-  bytes.writeUInt32BE(zlib.crc32(bytes.subarray(5)), 1);
+  bytes.writeUInt32BE(crc32(bytes.subarray(5)), 1);
   return bytes;
 }
 
@@ -99,7 +116,7 @@ export function decodeVector(bytes: Buffer | undefined, version: number): Buffer
     bytes === undefined ||
     bytes.length < VECTOR_HEADER_BYTES ||
     bytes[0] !== FORMAT ||
-    bytes.readUInt32BE(1) !== zlib.crc32(bytes.subarray(5)) ||
+    bytes.readUInt32BE(1) !== crc32(bytes.subarray(5)) ||
     Number(bytes.readBigUInt64BE(5)) !== version
   )
     throw new RecordDamage("a cached vector is not the one its record names");
