@@ -101,10 +101,13 @@ module.exports = {
     },
     {
       name: "one-composition-root",
-      comment: "Only main, the command line and tests import the composition root.",
+      comment: "Only main, the command line, the doctor and tests import the composition root.",
       severity: "error",
-      from: { path: "^server/", pathNot: "^server/src/(main|cli)\\.ts$|^server/test/|\\.test\\.ts$" },
-      to: { path: server("compose\\.ts$") },
+      from: {
+        path: "^server/",
+        pathNot: "^server/src/(main|cli|compose)\\.ts$|^server/src/doctor/|^server/test/|\\.test\\.ts$",
+      },
+      to: { path: server("compose(-stores)?\\.ts$") },
     },
     {
       name: "packages-do-not-reach-into-each-other",

@@ -446,13 +446,13 @@ const (
 	HealthAuthModeDeriveFromStore HealthAuthMode = "deriveFromStore"
 )
 
-// AerospikeHealth is the document cache's connection.
+// AerospikeHealth is the connection to Aerospike, where that is the document cache.
 type AerospikeHealth struct {
-	// The cache answers.
+	// Aerospike answers. False where the document cache is another.
 	Connected bool `json:"connected"`
 	// How often it was connected; 0 never.
 	Generation int64 `json:"generation"`
-	// Why it last failed.
+	// Why it was last lost.
 	LastError string `json:"last_error,omitempty"`
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
@@ -474,7 +474,8 @@ type StoresHealth struct {
 
 // StoreHealth is one place that holds state.
 type StoreHealth struct {
-	// What stands there: `engine` embedded, `turbopuffer` remote, `none`.
+	// What stands there: `engine` or `turbopuffer` for rows; `lmdb` (files of this machine),
+	// `aerospike`, `s3` or `postgresql` for the rest; `none`.
 	Adapter string `json:"adapter"`
 	// `off` means not configured.
 	Status StoreHealthStatus `json:"status"`

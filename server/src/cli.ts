@@ -8,8 +8,9 @@ import { compose, startEngine } from "./compose.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { StartError } from "./errors.js";
 import { listen } from "./http/server.js";
-import { createLog } from "./log.js";
+import { createLog, type Log } from "./log.js";
 import { LOCAL_KEY, limits, settings } from "./settings.js";
+import { adapterOf, type StoresConfig } from "./store-config.js";
 import { readVersion } from "./version.js";
 
 export interface Surroundings {
@@ -61,6 +62,7 @@ async function serve(config: Config, { print, stopped }: Surroundings): Promise<
       port: config.port,
     });
     print(banner(config, server.url, gateway.storeLocation, gateway.engineUrl));
+    logStores(log, config.stores);
     await stopped;
     log.info({ timeout_ms: limits.drainTimeoutMs }, "draining");
     const cutOff = await server.close(limits.drainTimeoutMs);
@@ -69,6 +71,21 @@ async function serve(config: Config, { print, stopped }: Surroundings): Promise<
   } finally {
     await gateway.close();
   }
+}
+
+function logStores(log: Log, stores: StoresConfig): void {
+  log.info(
+    {
+      document_cache: adapterOf(stores.documentCache),
+      blob_store: adapterOf(stores.blobStore),
+      queue_store: adapterOf(stores.queueStore),
+    },
+    "stores in use",
+  );
+  if (stores.documentCache.kind === "aerospike" && stores.blobStore.kind === "off")
+    log.warn(
+      "no blob store: this gateway takes itself for the only replica; set S3_BUCKET before another one shares AEROSPIKE_HOSTS",
+    );
 }
 
 async function runEngine({ upstream, logLevel }: Config, { print, stopped }: Surroundings): Promise<void> {

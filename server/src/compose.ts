@@ -15,6 +15,7 @@ import {
 } from "./adapters/upstream/engine-process.js";
 import { createTurbopuffer } from "./adapters/upstream/turbopuffer.js";
 import { type Clock, systemClock } from "./clock.js";
+import { type OptionalPackages, openStores, type Stores } from "./compose-stores.js";
 import type { Config, UpstreamConfig } from "./config.js";
 import { prepareDataDir } from "./data-dir.js";
 import { createDomain } from "./domain/create-domain.js";
@@ -41,27 +42,34 @@ export interface Gateway {
   readonly drain: DrainState;
   /** Where rows live, in words for people: a directory or a URL. */
   readonly storeLocation: string;
+  /** What stands behind the other ports. */
+  readonly stores: Stores;
   /** The embedded engine's own endpoint, where there is one. */
   readonly engineUrl: string | undefined;
-  /** Ends connections, loops and the engine's process; call after the server has closed. */
+  /**
+   * Ends what holds state, in order: the stores, then connections upstream and the engine's process. Call after the server
+   * has closed.
+   */
   close(): Promise<void>;
 }
 
 export interface ComposeDependencies {
   readonly log: Log;
   readonly clock?: Clock;
+  /** How the optional packages are loaded; the tests give their own. */
+  readonly packages?: OptionalPackages;
 }
 
 /** @throws StartError naming what keeps the gateway from starting */
 export async function compose(
   config: Config,
-  { log, clock = systemClock }: ComposeDependencies,
+  { log, clock = systemClock, packages = {} }: ComposeDependencies,
 ): Promise<Gateway> {
   const [spec, page] = await Promise.all([
     readSpec(),
     createPage({ localKey: config.usesLocalKey ? LOCAL_KEY : undefined }),
   ]);
-  const store = await openStore(config, log);
+  const { store, stores } = await openAll(config, { log, clock, packages });
   const { upstream } = store;
   const drain = createDrainState(config.drainMarkerPath);
   await drain.poll();
@@ -72,6 +80,7 @@ export async function compose(
     isDraining: () => drain.draining,
     version: readVersion(),
     store: { adapter: store.adapter, location: store.location },
+    stores: stores.reports,
     isLocationPublic: config.usesLocalKey,
     readinessTimeoutMs: limits.readinessTimeoutMs,
     now: clock.now,
@@ -105,8 +114,10 @@ export async function compose(
     drain,
     storeLocation: store.location,
     engineUrl: store.engineUrl,
+    stores,
     async close() {
       drain.stop();
+      await stores.close();
       await upstream.close();
     },
   };
@@ -125,6 +136,19 @@ interface OpenStore {
   readonly adapter: "engine" | "turbopuffer";
   readonly location: string;
   readonly engineUrl: string | undefined;
+}
+
+/** Opens the upstream and the stores side by side; when one fails, nothing stays open. */
+async function openAll(config: Config, dependencies: Required<ComposeDependencies>) {
+  const [upstream, stores] = await Promise.allSettled([
+    openStore(config, dependencies.log),
+    openStores(config.stores, dependencies),
+  ]);
+  if (upstream.status === "fulfilled" && stores.status === "fulfilled")
+    return { store: upstream.value, stores: stores.value };
+  if (stores.status === "fulfilled") await stores.value.close();
+  if (upstream.status === "fulfilled") await upstream.value.upstream.close();
+  throw upstream.status === "rejected" ? upstream.reason : (stores as PromiseRejectedResult).reason;
 }
 
 async function openStore({ upstream: config, upstreamTimeoutMs }: Config, log: Log): Promise<OpenStore> {

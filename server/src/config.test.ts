@@ -2,6 +2,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, parseConfig } from "./config.js";
 import { settings } from "./settings.js";
+import { locationOf } from "./store-config.js";
 
 function problemsOf(environment: Record<string, string>): readonly string[] {
   try {
@@ -128,5 +129,158 @@ describe("the configuration", () => {
       if (setting.defaultText === "none") continue;
       expect(setting.parse(setting.defaultText), setting.name).toMatchObject({ ok: true });
     }
+  });
+
+  it("has the contract's defaults", () => {
+    const contract = {
+      HOST: "127.0.0.1",
+      PORT: "8080",
+      LAYER_DATA_DIR: "./.hevlayer",
+      LAYER_UPSTREAM_TIMEOUT_MS: "60000",
+      LAYER_ENGINE_PORT: "8081",
+      LAYER_CACHE_MAX_BYTES: String(4 * 1024 ** 3),
+      LAYER_BODY_BUDGET_BYTES: String(1024 ** 3),
+      LAYER_CORS_ORIGINS: "none",
+      TPUF_URL: "none",
+      TURBOPUFFER_REGION: "none",
+      TURBOPUFFER_API_KEY: "none",
+      AEROSPIKE_HOSTS: "none",
+      AEROSPIKE_NAMESPACE: "hevlayer",
+      AEROSPIKE_SET_PREFIX: "tpuf_",
+      AEROSPIKE_CLUSTER_NAME: "none",
+      S3_BUCKET: "none",
+      S3_REGION: "us-east-1",
+      S3_ENDPOINT: "none",
+      DATABASE_URL: "none",
+      LAYER_QUEUE_DATA_POOL_MAX_CONNECTIONS: "8",
+      LAYER_QUEUE_CONTROL_POOL_MAX_CONNECTIONS: "2",
+      LAYER_QUEUE_IDLE_IN_TRANSACTION_TIMEOUT_MS: "5000",
+      NAMESPACE_LIST_CACHE_TTL_MS: "10000",
+      LAYER_DRAIN_MARKER_PATH: "/tmp/layer-gateway-draining",
+    };
+    /** Our own, of which the contract says nothing. */
+    const own = {
+      AEROSPIKE_USER: "none",
+      AEROSPIKE_PASSWORD: "none",
+      AEROSPIKE_TLS_CA_FILE: "none",
+      AEROSPIKE_TLS_CERT_FILE: "none",
+      AEROSPIKE_TLS_KEY_FILE: "none",
+      LAYER_VALIDATE_RESPONSES: "false",
+      LAYER_LOG_LEVEL: "info",
+    };
+    const defaults = Object.values(settings).map(({ name, defaultText }) => [name, defaultText]);
+    expect(Object.fromEntries(defaults)).toEqual({ ...contract, ...own });
+    for (const { name, fallback, defaultText } of Object.values(settings)) {
+      const words = fallback === undefined || `${fallback}` === "" ? "none" : `${fallback}`;
+      expect(words, name).toBe(defaultText);
+    }
+  });
+});
+
+describe("the stores", () => {
+  const remote = { TPUF_URL: "https://tpuf.example.com", TURBOPUFFER_API_KEY: "k" };
+  const kinds = (environment: Record<string, string>) => {
+    const { documentCache, blobStore, queueStore } = parseConfig(environment).stores;
+    return [documentCache.kind, blobStore.kind, queueStore.kind];
+  };
+
+  it("are files beside the embedded engine", () => {
+    expect(parseConfig({ LAYER_DATA_DIR: "/data", LAYER_CACHE_MAX_BYTES: "2000000" }).stores).toEqual({
+      documentCache: { kind: "embedded", directory: "/data/cache", bytesMax: 2_000_000 },
+      blobStore: { kind: "embedded", directory: "/data/blobs" },
+      queueStore: { kind: "embedded", directory: "/data/queue" },
+    });
+  });
+
+  it("are off beside a remote upstream, unless somebody says which directory is the only one", () => {
+    expect(kinds(remote)).toEqual(["off", "off", "off"]);
+    expect(kinds({ ...remote, LAYER_DATA_DIR: " " })).toEqual(["off", "off", "off"]);
+    expect(kinds({ ...remote, LAYER_DATA_DIR: "/data" })).toEqual(["embedded", "embedded", "embedded"]);
+    expect(parseConfig(remote).stores.blobStore).toEqual({
+      kind: "off",
+      detail: "not configured: set S3_BUCKET, or LAYER_DATA_DIR where this is the only host",
+    });
+  });
+
+  it("are shared ones by a variable each, whatever the upstream", () => {
+    const shared = {
+      AEROSPIKE_HOSTS: "10.0.0.7:3000,[fe80::1]:3000,cache.example:layer:4333",
+      S3_BUCKET: "layer",
+      DATABASE_URL: "postgres://layer:pw@db:5432/layer",
+    };
+    for (const upstream of [{}, remote, { ...remote, LAYER_DATA_DIR: "/data" }])
+      expect(kinds({ ...upstream, ...shared })).toEqual(["aerospike", "s3", "postgresql"]);
+    expect(kinds({ ...remote, DATABASE_URL: shared.DATABASE_URL })).toEqual(["off", "off", "postgresql"]);
+  });
+
+  it("take their options from the environment", () => {
+    const { stores } = parseConfig({
+      AEROSPIKE_HOSTS: "cache:3000",
+      AEROSPIKE_CLUSTER_NAME: "prod",
+      AEROSPIKE_USER: "layer",
+      AEROSPIKE_PASSWORD: "a b",
+      AEROSPIKE_TLS_CA_FILE: "/ca.pem",
+      S3_BUCKET: "layer",
+      S3_ENDPOINT: "http://minio:9000/",
+      DATABASE_URL: "postgresql://layer@/layer?host=/run/pg",
+      LAYER_QUEUE_DATA_POOL_MAX_CONNECTIONS: "3",
+    });
+    expect(stores).toEqual({
+      documentCache: {
+        kind: "aerospike",
+        hosts: "cache:3000",
+        namespace: "hevlayer",
+        setPrefix: "tpuf_",
+        clusterName: "prod",
+        user: "layer",
+        password: "a b",
+        tls: { caFile: "/ca.pem" },
+      },
+      blobStore: { kind: "s3", bucket: "layer", region: "us-east-1", endpoint: "http://minio:9000" },
+      queueStore: {
+        kind: "postgresql",
+        url: "postgresql://layer@/layer?host=/run/pg",
+        dataConnections: 3,
+        controlConnections: 2,
+        idleInTransactionTimeoutMs: 5_000,
+      },
+    });
+  });
+
+  it.each([
+    [{ AEROSPIKE_HOSTS: "cache" }, "AEROSPIKE_HOSTS=cache: must be host:port or host:tls-name:port"],
+    [{ AEROSPIKE_SET_PREFIX: "twenty_characters_on" }, "AEROSPIKE_SET_PREFIX=twenty_characters_on: must be"],
+    [{ AEROSPIKE_USER: "u" }, "AEROSPIKE_USER and AEROSPIKE_PASSWORD: must be set together"],
+    [
+      { AEROSPIKE_TLS_CERT_FILE: "/c", AEROSPIKE_TLS_KEY_FILE: "/k" },
+      "AEROSPIKE_TLS_CERT_FILE: must come with AEROSPIKE_TLS_CA_FILE",
+    ],
+    [
+      { AEROSPIKE_TLS_CA_FILE: "/c", AEROSPIKE_TLS_KEY_FILE: "/k" },
+      "AEROSPIKE_TLS_CERT_FILE and AEROSPIKE_TLS_KEY_FILE: must be set together",
+    ],
+    [{ S3_BUCKET: "a/b" }, "S3_BUCKET=a/b: must be a bucket name"],
+    [{ S3_ENDPOINT: "minio:9000" }, "S3_ENDPOINT=minio:9000: must be an http or https URL"],
+    [{ LAYER_CACHE_MAX_BYTES: "4GiB" }, "LAYER_CACHE_MAX_BYTES=4GiB: must be a whole number"],
+    [{ LAYER_QUEUE_DATA_POOL_MAX_CONNECTIONS: "0" }, "LAYER_QUEUE_DATA_POOL_MAX_CONNECTIONS=0: must be"],
+  ])("refuse %j", (environment, problem) => {
+    expect(problemsOf(environment)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it("never repeat a database's address in a problem", () => {
+    expect(problemsOf({ DATABASE_URL: "mysql://layer:hunter2@db/layer" })).toEqual([
+      "DATABASE_URL=[secret]: must be postgres://user:password@host:port/database",
+    ]);
+  });
+
+  it.each([
+    [
+      "postgres://layer:hunter2@db.example:5433/layer?sslmode=require&password=hunter2",
+      "db.example:5433/layer",
+    ],
+    ["postgres://layer:hunter2@/layer?host=/run/pg", "/run/pg/layer"],
+    ["postgres:///layer", "localhost/layer"],
+  ])("tell where %s is without what is secret", (DATABASE_URL, place) => {
+    expect(locationOf(parseConfig({ DATABASE_URL }).stores.queueStore)).toBe(place);
   });
 });

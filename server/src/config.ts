@@ -4,7 +4,8 @@
  */
 
 import { isIP } from "node:net";
-import { LOCAL_KEY, type LogLevel, type Setting, settings } from "./settings.js";
+import { LOCAL_KEY, type LogLevel, type Setting, type SettingValues, settings } from "./settings.js";
+import { readStores, type StoresConfig } from "./store-config.js";
 
 /** Where rows live: the engine run by this gateway, or a Turbopuffer endpoint elsewhere. */
 export type UpstreamConfig =
@@ -15,6 +16,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly upstream: UpstreamConfig;
+  /** What stands behind the other three ports. */
+  readonly stores: StoresConfig;
   /** True while the well-known key of the embedded engine is the one that opens the gateway. */
   readonly usesLocalKey: boolean;
   readonly upstreamTimeoutMs: number;
@@ -38,14 +41,7 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-type Values = {
-  -readonly [K in keyof typeof settings]: ReturnType<(typeof settings)[K]["parse"]> extends
-    | { ok: true; value: infer T }
-    | { ok: false; rule: string }
-    ? T
-    : never;
-};
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the configuration out of an environment; blank variables count as absent.
@@ -53,12 +49,7 @@ type Values = {
  */
 export function parseConfig(environment: Environment): Config {
   const problems: string[] = [];
-  const values = Object.fromEntries(
-    Object.entries<Setting<unknown>>(settings).map(([key, setting]) => [
-      key,
-      read(setting, environment, problems),
-    ]),
-  ) as Values;
+  const values = readSettings(environment, problems);
   const embedded = isBlank(environment.TPUF_URL) && isBlank(environment.TURBOPUFFER_REGION);
   const usesLocalKey = embedded && (values.storeKey ?? LOCAL_KEY) === LOCAL_KEY;
 
@@ -75,8 +66,21 @@ export function parseConfig(environment: Environment): Config {
   if (embedded && values.port !== 0 && values.port === values.enginePort) {
     problems.push(`LAYER_ENGINE_PORT=${values.enginePort}: must differ from PORT`);
   }
+  // Beside a remote upstream other hosts may run gateways too, so private stores need somebody's word that none do.
+  const dataDir = embedded || !isBlank(environment.LAYER_DATA_DIR) ? values.dataDir : undefined;
+  const stores = readStores(values, dataDir, problems);
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(assemble(values, embedded, usesLocalKey));
+  return Object.freeze(assemble(values, embedded, usesLocalKey, stores));
+}
+
+/** The value of every setting by itself; what breaks its rule is added to `problems`. */
+function readSettings(environment: Environment, problems: string[]): SettingValues {
+  return Object.fromEntries(
+    Object.entries<Setting<unknown>>(settings).map(([key, setting]) => [
+      key,
+      read(setting, environment, problems),
+    ]),
+  ) as SettingValues;
 }
 
 /** True when only this machine can reach `host`. */
@@ -85,7 +89,12 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(address) === 4 && address.startsWith("127."));
 }
 
-function assemble(values: Values, embedded: boolean, usesLocalKey: boolean): Config {
+function assemble(
+  values: SettingValues,
+  embedded: boolean,
+  usesLocalKey: boolean,
+  stores: StoresConfig,
+): Config {
   const url = values.upstreamUrl ?? `https://${values.upstreamRegion}.turbopuffer.com`;
   const upstream: UpstreamConfig = embedded
     ? {
@@ -99,6 +108,7 @@ function assemble(values: Values, embedded: boolean, usesLocalKey: boolean): Con
     host: values.host,
     port: values.port,
     upstream: Object.freeze(upstream),
+    stores: Object.freeze(stores),
     usesLocalKey,
     upstreamTimeoutMs: values.upstreamTimeoutMs,
     bodyBudgetBytes: values.bodyBudgetBytes,
@@ -128,6 +138,7 @@ function value(setting: Setting<unknown>, text: string): unknown {
   return parsed.ok ? parsed.value : setting.fallback;
 }
 
-function isBlank(value: string | undefined): boolean {
+/** True for a variable that counts as absent. */
+export function isBlank(value: string | undefined): boolean {
   return value === undefined || value.trim() === "";
 }

@@ -3,6 +3,9 @@
 
 import { runCli } from "./cli.js";
 
+// Standard error has one line for each problem. The AWS SDK's advice on future versions is not one: ours is pinned.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+
 const stopped = new Promise<void>((resolve) => {
   let asked = false;
   const stop = () => {

@@ -3,29 +3,29 @@
  * all made from this table, so none of them can name a variable or a default the others do not.
  */
 
-import path from "node:path";
+import {
+  filePath,
+  integer,
+  optionalDatabaseUrl,
+  optionalHttpUrl,
+  optionalPath,
+  optionalText,
+  type Parsed,
+  parseOrigins,
+  type Setting,
+  secret,
+  text,
+} from "./setting-kinds.js";
 
-/** A variable's text turned into its value, or the rule that it broke. */
-export type Parsed<T> = { ok: true; value: T } | { ok: false; rule: string };
-
-export interface Setting<T> {
-  readonly name: string;
-  /** The value when the variable is absent or blank. */
-  readonly fallback: T;
-  /** The default in words, where the value alone would not say it. */
-  readonly defaultText: string;
-  readonly unit: string;
-  /** What it does, and where a number's default comes from. */
-  readonly meaning: string;
-  /** Its value must never be printed. */
-  readonly secret: boolean;
-  parse(text: string): Parsed<T>;
-}
+export type { Parsed, Setting } from "./setting-kinds.js";
 
 /** The key of the embedded engine when none is configured. Well known, hence refused on anything but loopback. */
 export const LOCAL_KEY = "tpuf_local";
 
 const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+/** An address of Aerospike's: name or IPv4 address, or IPv6 in brackets, a TLS name where there is one, a port. */
+const HOST_AND_PORT = String.raw`([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[A-Za-z0-9._-]+)?:\d{1,5}`;
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
@@ -43,50 +43,34 @@ export const settings = {
     min: 0,
     max: 65_535,
   }),
-  dataDir: {
-    ...text("LAYER_DATA_DIR", "./.hevlayer", {
-      unit: "path",
-      meaning: "where the embedded stores keep their files; made when absent",
-      pattern: /^[^\0]+$/,
-      rule: "must be a path",
-    }),
-    parse: (value: string): Parsed<string> => ({ ok: true, value: path.resolve(value) }),
-  },
+  dataDir: filePath("LAYER_DATA_DIR", "./.hevlayer", {
+    unit: "path",
+    meaning:
+      "where the engine and the embedded stores keep their files, made when absent; beside a remote upstream there is no default, and without it those stores are off, since private caches on two hosts would serve each other's stale rows",
+  }),
   enginePort: integer("LAYER_ENGINE_PORT", 8081, {
     unit: "TCP port",
     meaning: "loopback port of the embedded engine's own Turbopuffer endpoint; 0 takes any free one",
     min: 0,
     max: 65_535,
   }),
-  upstreamUrl: {
-    ...optional("TPUF_URL", {
-      unit: "URL",
-      meaning:
-        "serve the Turbopuffer endpoint at this URL instead of the embedded engine; wins over the region",
-    }),
-    parse: parseUpstreamUrl,
-  },
-  upstreamRegion: {
-    ...optional("TURBOPUFFER_REGION", {
-      unit: "region",
-      meaning: "serve https://{region}.turbopuffer.com instead of the embedded engine",
-    }),
-    parse: (value: string): Parsed<string | undefined> =>
-      /^[a-z0-9-]{1,63}$/.test(value)
-        ? { ok: true, value }
-        : { ok: false, rule: "must be a region name such as aws-us-east-1" },
-  },
-  storeKey: {
-    ...optional("TURBOPUFFER_API_KEY", {
-      unit: "secret",
-      meaning: `the store's key: what callers present and what goes upstream; the embedded engine alone has a default, ${LOCAL_KEY}`,
-    }),
-    secret: true,
-    parse: (value: string): Parsed<string | undefined> =>
-      /^[\x21-\x7e]+$/.test(value)
-        ? { ok: true, value }
-        : { ok: false, rule: "must be printable ASCII without spaces" },
-  },
+  upstreamUrl: optionalHttpUrl("TPUF_URL", {
+    unit: "URL",
+    meaning:
+      "serve the Turbopuffer endpoint at this URL instead of the embedded engine; wins over the region",
+  }),
+  upstreamRegion: optionalText("TURBOPUFFER_REGION", {
+    unit: "region",
+    meaning: "serve https://{region}.turbopuffer.com instead of the embedded engine",
+    pattern: /^[a-z0-9-]{1,63}$/,
+    rule: "must be a region name such as aws-us-east-1",
+  }),
+  storeKey: secret("TURBOPUFFER_API_KEY", {
+    unit: "secret",
+    meaning: `the store's key: what callers present and what goes upstream; the embedded engine alone has a default, ${LOCAL_KEY}`,
+    pattern: /^[\x21-\x7e]+$/,
+    rule: "must be printable ASCII without spaces",
+  }),
   upstreamTimeoutMs: integer("LAYER_UPSTREAM_TIMEOUT_MS", 60_000, {
     unit: "ms",
     meaning: "how long one upstream call may take; also the deadline of a write (contract)",
@@ -115,11 +99,104 @@ export const settings = {
     min: 0,
     max: 86_400_000,
   }),
-  drainMarkerPath: text("LAYER_DRAIN_MARKER_PATH", "/tmp/layer-gateway-draining", {
+  drainMarkerPath: filePath("LAYER_DRAIN_MARKER_PATH", "/tmp/layer-gateway-draining", {
     unit: "path",
     meaning: "while this file exists the gateway answers 503 gateway_draining",
+  }),
+  cacheMaxBytes: integer("LAYER_CACHE_MAX_BYTES", 4 * GIB, {
+    unit: "bytes",
+    meaning: "bound of the embedded document cache; above it the records read longest ago go (chosen)",
+    min: MIB,
+    max: Number.MAX_SAFE_INTEGER,
+  }),
+  aerospikeHosts: optionalText("AEROSPIKE_HOSTS", {
+    unit: "addresses",
+    meaning:
+      "host:port,… of an Aerospike cluster that replicas share as their document cache, instead of the embedded one; with TLS host:tls-name:port,…; needs the package aerospike",
+    pattern: new RegExp(`^${HOST_AND_PORT}(,${HOST_AND_PORT})*$`),
+    rule: "must be host:port or host:tls-name:port, several joined by commas",
+  }),
+  aerospikeNamespace: text("AEROSPIKE_NAMESPACE", "hevlayer", {
+    unit: "name",
+    meaning: "Aerospike namespace of the document cache (contract)",
+    pattern: /^[A-Za-z0-9_-]{1,31}$/,
+    rule: "must be 1 to 31 of the characters A-Z a-z 0-9 _ -",
+  }),
+  aerospikeSetPrefix: text("AEROSPIKE_SET_PREFIX", "tpuf_", {
+    unit: "name",
+    meaning: "begins the name of every Aerospike set of this gateway (contract)",
+    pattern: /^[A-Za-z0-9_-]{1,19}$/,
+    rule: "must be 1 to 19 of the characters A-Z a-z 0-9 _ -",
+  }),
+  aerospikeClusterName: optionalText("AEROSPIKE_CLUSTER_NAME", {
+    unit: "name",
+    meaning: "refuse an Aerospike cluster of any other name",
+    pattern: /^[\x21-\x7e]{1,64}$/,
+    rule: "must be 1 to 64 printable ASCII characters without spaces",
+  }),
+  aerospikeUser: optionalText("AEROSPIKE_USER", {
+    unit: "name",
+    meaning: "user of an Aerospike cluster with access control",
+    pattern: /^[\x21-\x7e]{1,63}$/,
+    rule: "must be 1 to 63 printable ASCII characters without spaces",
+  }),
+  aerospikePassword: secret("AEROSPIKE_PASSWORD", {
+    unit: "secret",
+    meaning: "password of AEROSPIKE_USER",
     pattern: /^[^\0]+$/,
-    rule: "must be a path",
+    rule: "must not hold a NUL",
+  }),
+  aerospikeTlsCaFile: optionalPath("AEROSPIKE_TLS_CA_FILE", {
+    unit: "path",
+    meaning: "certificates by which an Aerospike cluster is trusted; turns TLS on",
+  }),
+  aerospikeTlsCertFile: optionalPath("AEROSPIKE_TLS_CERT_FILE", {
+    unit: "path",
+    meaning: "certificate that the gateway shows to an Aerospike cluster; with AEROSPIKE_TLS_KEY_FILE",
+  }),
+  aerospikeTlsKeyFile: optionalPath("AEROSPIKE_TLS_KEY_FILE", {
+    unit: "path",
+    meaning: "private key of AEROSPIKE_TLS_CERT_FILE, without a passphrase",
+  }),
+  s3Bucket: optionalText("S3_BUCKET", {
+    unit: "name",
+    meaning:
+      "S3 bucket that replicas share as their blob store, instead of the embedded one; credentials come from the AWS chain (environment, profile, container, instance)",
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/,
+    rule: "must be a bucket name of 3 to 63 of the characters A-Z a-z 0-9 . _ -",
+  }),
+  s3Region: text("S3_REGION", "us-east-1", {
+    unit: "region",
+    meaning: "region of the bucket (contract)",
+    pattern: /^[A-Za-z0-9-]{1,63}$/,
+    rule: "must be a region name such as us-east-1",
+  }),
+  s3Endpoint: optionalHttpUrl("S3_ENDPOINT", {
+    unit: "URL",
+    meaning: "an S3-compatible server, addressed path-style, instead of AWS",
+  }),
+  databaseUrl: optionalDatabaseUrl("DATABASE_URL", {
+    unit: "secret",
+    meaning:
+      "postgres://user:password@host:port/database of the PostgreSQL that replicas share as their queue store, instead of the embedded one; needs the package pg",
+  }),
+  queueDataConnections: integer("LAYER_QUEUE_DATA_POOL_MAX_CONNECTIONS", 8, {
+    unit: "connections",
+    meaning: "PostgreSQL connections for enqueueing, claiming and moving (contract)",
+    min: 1,
+    max: 1_000,
+  }),
+  queueControlConnections: integer("LAYER_QUEUE_CONTROL_POOL_MAX_CONNECTIONS", 2, {
+    unit: "connections",
+    meaning: "PostgreSQL connections for status and administration, which claims cannot starve (contract)",
+    min: 1,
+    max: 1_000,
+  }),
+  queueIdleInTransactionTimeoutMs: integer("LAYER_QUEUE_IDLE_IN_TRANSACTION_TIMEOUT_MS", 5_000, {
+    unit: "ms",
+    meaning: "PostgreSQL ends a transaction of ours that does nothing for as long (contract)",
+    min: 1,
+    max: 3_600_000,
   }),
   validateResponses: {
     name: "LAYER_VALIDATE_RESPONSES",
@@ -149,6 +226,13 @@ export const settings = {
   },
 } as const satisfies Record<string, Setting<unknown>>;
 
+/** The parsed value of every setting. */
+export type SettingValues = {
+  readonly [K in keyof typeof settings]: ReturnType<(typeof settings)[K]["parse"]> extends Parsed<infer T>
+    ? T | (typeof settings)[K]["fallback"]
+    : never;
+};
+
 /** Fixed bounds: not worth a variable, but each with its unit and origin. */
 export const limits = {
   /** Bytes of one request body after decompression (contract). */
@@ -167,82 +251,10 @@ export const limits = {
   drainMarkerPollMs: 1_000,
   /** How long a readiness answer may wait for the upstream, ms (chosen: under common probe periods). */
   readinessTimeoutMs: 2_000,
+  /** How often a store is asked whether it still answers, ms (chosen: an S3 request costs cents a month at this rate). */
+  storeWatchIntervalMs: 10_000,
+  /** How long that answer may take, ms (chosen). */
+  storeWatchTimeoutMs: 3_000,
+  /** Time for the stores to end their connections at the end, ms (chosen: drain and stores stay under 30 s together). */
+  storeCloseTimeoutMs: 3_000,
 } as const;
-
-interface Words {
-  unit: string;
-  meaning: string;
-}
-
-function text(
-  name: string,
-  fallback: string,
-  about: Words & { pattern: RegExp; rule: string },
-): Setting<string> {
-  return {
-    name,
-    fallback,
-    defaultText: fallback,
-    unit: about.unit,
-    meaning: about.meaning,
-    secret: false,
-    parse: (value) => (about.pattern.test(value) ? { ok: true, value } : { ok: false, rule: about.rule }),
-  };
-}
-
-function optional(name: string, about: Words): Omit<Setting<string | undefined>, "parse"> {
-  return { name, fallback: undefined, defaultText: "none", ...about, secret: false };
-}
-
-function integer(
-  name: string,
-  fallback: number,
-  about: Words & { min: number; max: number },
-): Setting<number> {
-  return {
-    name,
-    fallback,
-    defaultText: String(fallback),
-    unit: about.unit,
-    meaning: about.meaning,
-    secret: false,
-    parse: (value) => {
-      const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
-      return number >= about.min && number <= about.max
-        ? { ok: true, value: number }
-        : { ok: false, rule: `must be a whole number from ${about.min} to ${about.max}` };
-    },
-  };
-}
-
-function parseUpstreamUrl(value: string): Parsed<string | undefined> {
-  const rule = "must be an http or https URL without credentials, query or fragment";
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    return { ok: false, rule };
-  }
-  const bare = url.username === "" && url.password === "" && url.search === "" && url.hash === "";
-  if (!bare || !/^https?:$/.test(url.protocol)) return { ok: false, rule };
-  return { ok: true, value: url.href.replace(/\/+$/, "") };
-}
-
-function parseOrigins(value: string): Parsed<readonly string[]> {
-  const origins = value
-    .split(",")
-    .map((origin) => origin.trim())
-    .filter((origin) => origin !== "");
-  const wrong = origins.find((origin) => origin !== "*" && !isOrigin(origin));
-  return wrong === undefined
-    ? { ok: true, value: origins }
-    : { ok: false, rule: `must be * or origins such as https://app.example.com, which '${wrong}' is not` };
-}
-
-function isOrigin(value: string): boolean {
-  try {
-    return new URL(value).origin === value;
-  } catch {
-    return false;
-  }
-}

@@ -43,9 +43,9 @@ describe("a gateway over its own engine", () => {
       aerospike: { connected: false, generation: 0 },
       stores: {
         upstream: { adapter: "engine", status: "ok", location: `${gateway.dataDir}/engine` },
-        document_cache: { adapter: "none", status: "off" },
-        blob_store: { adapter: "none", status: "off" },
-        queue_store: { adapter: "none", status: "off" },
+        document_cache: { adapter: "lmdb", status: "ok", location: `${gateway.dataDir}/cache` },
+        blob_store: { adapter: "lmdb", status: "ok", location: `${gateway.dataDir}/blobs` },
+        queue_store: { adapter: "lmdb", status: "ok", location: `${gateway.dataDir}/queue` },
       },
     });
   });

@@ -220,6 +220,17 @@ describe("a bad start is one line and exit code 1, and leaves nothing running", 
     expect(await fails({})).toContain(folder);
   });
 
+  it("on an object store that does not answer", async () => {
+    const AWS = { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "hunter2" };
+    const line = await fails({ ...AWS, S3_BUCKET: "layer", S3_ENDPOINT: "http://127.0.0.1:1" });
+    expect(line).toContain("S3_ENDPOINT=http://127.0.0.1:1: blob ping: the object store is not reachable");
+  });
+
+  it("on a database that does not answer", async () => {
+    const line = await fails({ DATABASE_URL: "postgres://layer:hunter2@127.0.0.1:1/layer" });
+    expect(line).toMatch(/^DATABASE_URL \(127\.0\.0\.1:1\/layer\): .* is not reachable/);
+  });
+
   it("on a remote upstream without a key", async () => {
     expect(await fails({ TPUF_URL: "http://127.0.0.1:1" })).toMatch(/^TURBOPUFFER_API_KEY is not set: /);
   });

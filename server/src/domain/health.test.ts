@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { contextWith } from "../../test/upstream-double.js";
 import { AppError } from "../errors.js";
-import { createHealth } from "./health.js";
+import { createHealth, type ReportedStores } from "./health.js";
 
 const { principal } = contextWith();
+const anonymous = { ...principal, scopes: new Set<never>() };
+const noStore = { adapter: "none", detail: "not configured" } as const;
+const noStores: ReportedStores = {
+  documentCache: noStore,
+  blobStore: noStore,
+  queueStore: noStore,
+  aerospike: () => ({ connected: false, generation: 0 }),
+};
 
 function healthOver(ping: () => Promise<void>) {
   let pings = 0;
@@ -17,6 +25,7 @@ function healthOver(ping: () => Promise<void>) {
     isDraining: () => false,
     version: "1.2.3",
     store: { adapter: "turbopuffer", location: "https://store.example" },
+    stores: noStores,
     isLocationPublic: false,
     readinessTimeoutMs: 1_000,
     now: () => 0,
@@ -56,5 +65,47 @@ describe("readiness", () => {
         detail: "turbopuffer could not be reached (connection refused)",
       });
     }
+  });
+});
+
+describe("the report on stores", () => {
+  const lost = { since: Date.UTC(2026, 0, 2), detail: "no answer within 3000 ms" };
+  const health = createHealth({
+    upstream: { ping: async () => undefined },
+    isDraining: () => false,
+    version: "1.2.3",
+    store: { adapter: "turbopuffer", location: "https://store.example" },
+    stores: {
+      documentCache: { adapter: "aerospike", location: "10.0.0.7:3000/layer", state: () => ({ lost }) },
+      blobStore: { adapter: "s3", location: "s3://bucket", state: () => ({}) },
+      queueStore: noStore,
+      aerospike: () => ({ connected: false, generation: 3, last_error: "code 9 (timeout)" }),
+    },
+    isLocationPublic: false,
+    readinessTimeoutMs: 1_000,
+    now: () => 0,
+  });
+
+  it("tells adapter, state, and since when a store is lost", () => {
+    expect(health.report(principal)).toMatchObject({
+      aerospike: { connected: false, generation: 3, last_error: "code 9 (timeout)" },
+      stores: {
+        document_cache: {
+          adapter: "aerospike",
+          status: "degraded",
+          since: "2026-01-02T00:00:00.000Z",
+          detail: "no answer within 3000 ms",
+          location: "10.0.0.7:3000/layer",
+        },
+        blob_store: { adapter: "s3", status: "ok", location: "s3://bucket" },
+        queue_store: { adapter: "none", status: "off", detail: "not configured" },
+      },
+    });
+  });
+
+  it("keeps places from callers without a key", () => {
+    const report = JSON.stringify(health.report(anonymous));
+    for (const place of ["10.0.0.7", "s3://bucket", "store.example"]) expect(report).not.toContain(place);
+    expect(report).toContain("2026-01-02");
   });
 });

@@ -4,9 +4,10 @@
  */
 
 import { AppError } from "../errors.js";
-import type { Health, NotReady, StoreHealth } from "../generated/types.js";
+import type { AerospikeHealth, Health, NotReady, StoreHealth } from "../generated/types.js";
 import type { Upstream } from "../ports/upstream.js";
 import type { Principal } from "../principal.js";
+import type { StoreState } from "./store-watch.js";
 
 export type Readiness =
   | { readonly ready: true; readonly report: Health }
@@ -22,12 +23,28 @@ export interface HealthReports {
   readiness(principal: Principal): Promise<Readiness>;
 }
 
+/** A store, or the place where one could be. */
+export type ReportedStore =
+  /** `detail` says what to set. */
+  | { readonly adapter: "none"; readonly detail: string }
+  | { readonly adapter: string; readonly location: string; state(): StoreState };
+
+/** The stores beside the upstream. */
+export interface ReportedStores {
+  readonly documentCache: ReportedStore;
+  readonly blobStore: ReportedStore;
+  readonly queueStore: ReportedStore;
+  /** The connection to Aerospike, where that is the document cache. */
+  aerospike(): AerospikeHealth;
+}
+
 export interface HealthDependencies {
   readonly upstream: Pick<Upstream, "ping">;
   readonly isDraining: () => boolean;
   readonly version: string;
   /** What stands behind the Upstream port, and where. */
   readonly store: { readonly adapter: "engine" | "turbopuffer"; readonly location: string };
+  readonly stores: ReportedStores;
   /** Tell everyone the location: on loopback with the well-known key there is nobody to hide it from. */
   readonly isLocationPublic: boolean;
   readonly readinessTimeoutMs: number;
@@ -35,10 +52,9 @@ export interface HealthDependencies {
   readonly now: () => number;
 }
 
-const off: StoreHealth = { adapter: "none", status: "off", detail: "not configured: nothing is kept here" };
-
 export function createHealth(dependencies: HealthDependencies): HealthReports {
-  const { upstream, isDraining, version, store, isLocationPublic, readinessTimeoutMs, now } = dependencies;
+  const { upstream, isDraining, version, store, stores, isLocationPublic, readinessTimeoutMs, now } =
+    dependencies;
   /** Set by a failed readiness check, cleared by the next good one. */
   let degraded: { since: string; detail: string } | undefined;
   /** The check under way. */
@@ -50,7 +66,7 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
       status: "ok",
       version,
       auth_mode: "deriveFromStore",
-      aerospike: { connected: false, generation: 0 },
+      aerospike: stores.aerospike(),
       stores: {
         upstream: {
           adapter: store.adapter,
@@ -58,9 +74,9 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
           ...degraded,
           ...(mayKnow ? { location: store.location } : {}),
         },
-        document_cache: off,
-        blob_store: off,
-        queue_store: off,
+        document_cache: storeHealth(stores.documentCache, mayKnow),
+        blob_store: storeHealth(stores.blobStore, mayKnow),
+        queue_store: storeHealth(stores.queueStore, mayKnow),
       },
     };
   }
@@ -90,4 +106,16 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
   }
 
   return { report, readiness };
+}
+
+function storeHealth(store: ReportedStore, mayKnow: boolean): StoreHealth {
+  if (!("state" in store)) return { adapter: store.adapter, status: "off", detail: store.detail };
+  const { lost } = store.state();
+  return {
+    adapter: store.adapter,
+    ...(lost === undefined
+      ? { status: "ok" }
+      : { status: "degraded", since: new Date(lost.since).toISOString(), detail: lost.detail }),
+    ...(mayKnow ? { location: store.location } : {}),
+  };
 }

@@ -509,13 +509,13 @@ export interface Health {
   [key: string]: unknown;
 }
 
-/** The document cache's connection. */
+/** The connection to Aerospike, where that is the document cache. */
 export interface AerospikeHealth {
-  /** The cache answers. */
+  /** Aerospike answers. False where the document cache is another. */
   connected: boolean;
   /** How often it was connected; 0 never. */
   generation: number;
-  /** Why it last failed. */
+  /** Why it was last lost. */
   last_error?: string;
   [key: string]: unknown;
 }
@@ -535,7 +535,10 @@ export interface StoresHealth {
 
 /** One place that holds state. */
 export interface StoreHealth {
-  /** What stands there: `engine` embedded, `turbopuffer` remote, `none`. */
+  /**
+   * What stands there: `engine` or `turbopuffer` for rows; `lmdb` (files of this machine), `aerospike`,
+   * `s3` or `postgresql` for the rest; `none`.
+   */
   adapter: string;
   /** `off` means not configured. */
   status: "ok" | "degraded" | "off" | (string & {});

@@ -464,22 +464,22 @@ class Health(Model):
     auth_mode: Literal["deriveFromStore"] | str
     """How callers are authenticated. `deriveFromStore`: the store's own key is the bearer."""
     aerospike: AerospikeHealth
-    """The document cache's connection."""
+    """The connection to Aerospike, where that is the document cache."""
     stores: StoresHealth
     """Where each kind of state lives."""
 
 
 class AerospikeHealth(Model):
-    """The document cache's connection."""
+    """The connection to Aerospike, where that is the document cache."""
 
     __slots__ = ()
 
     connected: bool
-    """The cache answers."""
+    """Aerospike answers. False where the document cache is another."""
     generation: int
     """How often it was connected; 0 never."""
     last_error: str | None
-    """Why it last failed."""
+    """Why it was last lost."""
 
 
 class StoresHealth(Model):
@@ -503,7 +503,9 @@ class StoreHealth(Model):
     __slots__ = ()
 
     adapter: str
-    """What stands there: `engine` embedded, `turbopuffer` remote, `none`."""
+    """What stands there: `engine` or `turbopuffer` for rows; `lmdb` (files of this machine), `aerospike`,
+    `s3` or `postgresql` for the rest; `none`.
+    """
     status: Literal["ok", "degraded", "off"] | str
     """`off` means not configured."""
     since: datetime | None
