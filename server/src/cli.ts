@@ -3,9 +3,13 @@
  * output has only what is printed here.
  */
 
+import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
+import { systemClock } from "./clock.js";
 import { compose, startEngine } from "./compose.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
+import { reportConfig } from "./config-report.js";
+import { examine } from "./doctor/doctor.js";
 import { StartError } from "./errors.js";
 import { listen } from "./http/server.js";
 import { createLog, type Log } from "./log.js";
@@ -21,7 +25,7 @@ export interface Surroundings {
   readonly stopped: Promise<unknown>;
 }
 
-/** Runs a command to its end and gives the exit code: 0 done, 1 could not start, 2 wrong command line. */
+/** Runs a command to its end and gives the exit code: 0 done, 1 could not start or is not well, 2 wrong command line. */
 export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { print, complain, environment } = surroundings;
   const command = readCommand(args);
@@ -42,6 +46,11 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
         return 0;
       case "serve":
         await serve(parseConfig(environment), surroundings);
+        return 0;
+      case "doctor":
+        return (await runDoctor(parseConfig(environment), surroundings)) ? 0 : 1;
+      case "config":
+        print(reportConfig(environment));
         return 0;
     }
   } catch (error) {
@@ -103,6 +112,21 @@ async function runEngine({ upstream, logLevel }: Config, { print, stopped }: Sur
   }
 }
 
+/** Resolves with whether everything can be used. */
+async function runDoctor(config: Config, { print }: Surroundings): Promise<boolean> {
+  const { lines, isHealthy } = await examine(config, {
+    clock: systemClock,
+    // What an adapter would log is in the findings, in words for people.
+    log: createLog("silent"),
+    newId: randomUUID,
+    packages: {},
+    nodeVersion: process.version,
+    version: readVersion(),
+  });
+  print(lines.join("\n"));
+  return isHealthy;
+}
+
 function banner(config: Config, url: string, storeLocation: string, engineUrl: string | undefined): string {
   const rows = [
     ["page", url],
@@ -115,7 +139,8 @@ function banner(config: Config, url: string, storeLocation: string, engineUrl: s
   return [`Layer ${readVersion()} is serving`, "", ...lines, ""].join("\n");
 }
 
-type Command = "serve" | "engine" | "help" | "version" | { readonly problem: string };
+const commands = ["serve", "engine", "doctor", "config"] as const;
+type Command = (typeof commands)[number] | "help" | "version" | { readonly problem: string };
 
 function readCommand(args: readonly string[]): Command {
   try {
@@ -127,8 +152,9 @@ function readCommand(args: readonly string[]): Command {
     if (values.help) return "help";
     if (values.version) return "version";
     const [name = "serve", extra] = positionals;
-    if (name !== "serve" && name !== "engine") return { problem: `unknown command '${name}'` };
-    return extra === undefined ? name : { problem: `unexpected argument '${extra}'` };
+    const command = commands.find((candidate) => candidate === name);
+    if (command === undefined) return { problem: `unknown command '${name}'` };
+    return extra === undefined ? command : { problem: `unexpected argument '${extra}'` };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { problem: message.split(".", 1)[0]?.replace(/^Unknown/, "unknown") ?? message };
@@ -140,13 +166,17 @@ function helpText(): string {
     `  ${name}`,
     `      ${meaning} (${unit}; default ${defaultText})`,
   ]);
-  return `Usage: hevlayer-gateway [serve | engine] [--help] [--version]
+  return `Usage: hevlayer-gateway [serve | engine | doctor | config] [--help] [--version]
 
 A gateway in front of Turbopuffer, with an embedded engine for development, tests and small data.
 
 Commands
   serve     run the gateway (the default), with the engine unless a remote upstream is set
   engine    run the embedded engine alone
+  doctor    check everything the gateway is configured to use, a line for each finding: ok, off (not configured), note
+            (works, but read it) or wrong (with what to do); writes only probes that it removes again
+  config    print the effective configuration, where each value comes from, and where each kind of state lives; secrets
+            are masked
 
 Options
   -h, --help       print this text
@@ -161,6 +191,7 @@ Signals
 
 Exit codes
   0  stopped by a signal, or printed what was asked for
-  1  could not start: a variable, the address or the data directory is wrong; one line for each says what to do
+  1  could not start: a variable, the address, the data directory or a store is wrong; one line for each says what to
+     do. Of doctor: something is wrong
   2  the command line is wrong`;
 }

@@ -51,6 +51,11 @@ export class AerospikeDouble {
   /** Calls that never answer at all, whatever their timeout. */
   hangs = false;
   evicted = 0;
+  build = "8.1.0.0";
+  /** Settings of the namespace `layer` beside its counts. */
+  readonly settings: Record<string, string> = { "nsup-period": "120" };
+  /** True: conditions are taken and ignored. */
+  ignoresConditions = false;
   inFlight = 0;
   inFlightMax = 0;
   /** Codes the next commands of a kind fail with. */
@@ -105,13 +110,19 @@ export class AerospikeDouble {
           }),
         ),
       scan: (ns, set) => this.#scan(ns, set),
-      infoAny: () =>
-        this.#answer(
-          "info",
-          {},
-          () => `namespace/layer\tobjects=1;evicted_objects=${this.evicted};expired_objects=3\n`,
-        ),
+      infoAny: (request) => this.#answer("info", {}, () => this.#info(request)),
     };
+  }
+
+  #info(request: string): string {
+    const counts = { objects: "1", evicted_objects: String(this.evicted), expired_objects: "3" };
+    const settings = Object.entries({ ...counts, ...this.settings }).map((entry) => entry.join("="));
+    const answers: Record<string, string> = {
+      build: this.build,
+      namespaces: "test;layer",
+      "namespace/layer": settings.join(";"),
+    };
+    return `${request}\t${answers[request] ?? "ERROR::unknown"}\n`;
   }
 
   async #answer<T>(command: string, options: object, run: () => T, downCode = -8): Promise<T> {
@@ -157,10 +168,11 @@ export class AerospikeDouble {
     if (Object.keys(bins).length === 0) throw new AerospikeFailure(4);
     if (seconds > 0 && !this.expires) throw new AerospikeFailure(22);
     const held = this.#held(key);
-    if (held && exists === policy.exists.CREATE) throw new AerospikeFailure(5);
+    if (held && exists === policy.exists.CREATE && !this.ignoresConditions) throw new AerospikeFailure(5);
     if (!held && (exists === policy.exists.UPDATE || exists === policy.exists.REPLACE))
       throw new AerospikeFailure(2);
-    if (check === policy.gen.EQ && (held?.gen ?? 0) !== gen) throw new AerospikeFailure(3);
+    if (check === policy.gen.EQ && (held?.gen ?? 0) !== gen && !this.ignoresConditions)
+      throw new AerospikeFailure(3);
     const merges = exists === policy.exists.UPDATE || exists === policy.exists.IGNORE;
     const next: Record<string, unknown> = { ...(merges ? held?.bins : {}), ...bins };
     for (const [name, value] of Object.entries(next)) if (value === null) delete next[name];

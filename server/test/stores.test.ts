@@ -1,7 +1,5 @@
 /** The gateway over the stores that replicas share: how it starts with them, without them, and what it says of their loss. */
 
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compose, type Gateway } from "../src/compose.js";
 import type { OptionalPackages } from "../src/compose-stores.js";
@@ -12,6 +10,7 @@ import { AerospikeDouble } from "./aerospike-double.js";
 import { type MotoServer, motoCredentials, startMoto } from "./moto-server.js";
 import { findPostgres, type PostgresServer, startPostgres } from "./postgres-server.js";
 import { startGateway } from "./running-gateway.js";
+import { startUnconditionalProxy } from "./unconditional-proxy.js";
 
 const found = findPostgres();
 const reason = "reason" in found ? ` (skipped: ${found.reason})` : "";
@@ -57,30 +56,6 @@ async function refusal(environment: Record<string, string>, packages?: OptionalP
 
 const missing = (name: string) => () =>
   Promise.reject(Object.assign(new Error(`Cannot find package '${name}'`), { code: "ERR_MODULE_NOT_FOUND" }));
-
-/** An S3-compatible server that knows no conditional writes: it never sees the conditions. */
-async function startUnconditionalProxy(port: number): Promise<{ endpoint: string; close(): void }> {
-  const server = http.createServer((request, response) => {
-    const headers = { ...request.headers };
-    delete headers["if-match"];
-    delete headers["if-none-match"];
-    const { method, url: path } = request;
-    const onward = http.request({ host: "127.0.0.1", port, method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on("error", () => request.socket.destroy());
-    request.pipe(onward);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
 
 describe("a gateway in front of a remote upstream", () => {
   it("keeps nothing of its own unless it is told where, and says what to set", async () => {
