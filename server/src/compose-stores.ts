@@ -49,6 +49,8 @@ export interface StoresDependencies {
   readonly log: Log;
   /** How the optional packages are loaded; the tests give their own. */
   readonly packages?: OptionalPackages;
+  /** How often each store is asked whether it answers, ms. Default `limits.storeWatchIntervalMs`. */
+  readonly watchIntervalMs?: number;
 }
 
 export interface OptionalPackages {
@@ -177,13 +179,13 @@ function isOperators(cause: unknown): boolean {
 
 function watchStores(
   { documentCache, blobStore, queueStore }: Pick<Stores, "documentCache" | "blobStore" | "queueStore">,
-  { clock, log }: StoresDependencies,
+  { clock, log, watchIntervalMs = limits.storeWatchIntervalMs }: StoresDependencies,
 ) {
   const watch = (name: string, ping: (signal: AbortSignal) => Promise<void>): StoreWatch =>
     watchStore({
       name,
       ping,
-      intervalMs: limits.storeWatchIntervalMs,
+      intervalMs: watchIntervalMs,
       timeoutMs: limits.storeWatchTimeoutMs,
       now: clock.now,
       log,

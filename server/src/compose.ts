@@ -15,7 +15,7 @@ import {
 } from "./adapters/upstream/engine-process.js";
 import { createTurbopuffer } from "./adapters/upstream/turbopuffer.js";
 import { type Clock, systemClock } from "./clock.js";
-import { type OptionalPackages, openStores, type Stores } from "./compose-stores.js";
+import { openStores, type Stores, type StoresDependencies } from "./compose-stores.js";
 import type { Config, UpstreamConfig } from "./config.js";
 import { prepareDataDir } from "./data-dir.js";
 import { createDomain } from "./domain/create-domain.js";
@@ -53,23 +53,21 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-export interface ComposeDependencies {
-  readonly log: Log;
+export interface ComposeDependencies extends Omit<StoresDependencies, "clock"> {
   readonly clock?: Clock;
-  /** How the optional packages are loaded; the tests give their own. */
-  readonly packages?: OptionalPackages;
 }
 
 /** @throws StartError naming what keeps the gateway from starting */
 export async function compose(
   config: Config,
-  { log, clock = systemClock, packages = {} }: ComposeDependencies,
+  { clock = systemClock, ...dependencies }: ComposeDependencies,
 ): Promise<Gateway> {
+  const { log } = dependencies;
   const [spec, page] = await Promise.all([
     readSpec(),
     createPage({ localKey: config.usesLocalKey ? LOCAL_KEY : undefined }),
   ]);
-  const { store, stores } = await openAll(config, { log, clock, packages });
+  const { store, stores } = await openAll(config, { ...dependencies, clock });
   const { upstream } = store;
   const drain = createDrainState(config.drainMarkerPath);
   await drain.poll();
@@ -139,7 +137,7 @@ interface OpenStore {
 }
 
 /** Opens the upstream and the stores side by side; when one fails, nothing stays open. */
-async function openAll(config: Config, dependencies: Required<ComposeDependencies>) {
+async function openAll(config: Config, dependencies: StoresDependencies) {
   const [upstream, stores] = await Promise.allSettled([
     openStore(config, dependencies.log),
     openStores(config.stores, dependencies),

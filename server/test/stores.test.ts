@@ -4,9 +4,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compose, type Gateway } from "../src/compose.js";
 import type { OptionalPackages } from "../src/compose-stores.js";
 import { parseConfig } from "../src/config.js";
+import type { ReportedStore } from "../src/domain/health.js";
 import { StartError } from "../src/errors.js";
 import { createLog } from "../src/log.js";
 import { AerospikeDouble } from "./aerospike-double.js";
+import { startFaultProxy } from "./fault-proxy.js";
 import { type MotoServer, motoCredentials, startMoto } from "./moto-server.js";
 import { findPostgres, type PostgresServer, startPostgres } from "./postgres-server.js";
 import { startGateway } from "./running-gateway.js";
@@ -15,6 +17,8 @@ import { startUnconditionalProxy } from "./unconditional-proxy.js";
 const found = findPostgres();
 const reason = "reason" in found ? ` (skipped: ${found.reason})` : "";
 const remote = { TPUF_URL: "http://127.0.0.1:1", TURBOPUFFER_API_KEY: "store-key-of-the-test" };
+
+const WATCH_MS = 100;
 
 let moto: MotoServer;
 let plainProxy: { endpoint: string; close(): void };
@@ -38,7 +42,7 @@ afterEach(async () => {
 async function start(environment: Record<string, string>, packages: OptionalPackages = {}): Promise<Gateway> {
   const config = parseConfig({ ...remote, ...environment });
   const log = createLog("silent");
-  const gateway = await compose(config, { log, packages });
+  const gateway = await compose(config, { log, packages, watchIntervalMs: WATCH_MS });
   gateways.push(gateway);
   return gateway;
 }
@@ -52,6 +56,11 @@ async function refusal(environment: Record<string, string>, packages?: OptionalP
   const { message } = failure as StartError;
   expect(message).not.toContain("\n");
   return message;
+}
+
+/** The state that health reports of a store: since when it is lost, or undefined. */
+function lostSince(report: ReportedStore): number | undefined {
+  return "state" in report ? report.state().lost?.since : undefined;
 }
 
 const missing = (name: string) => () =>
@@ -81,6 +90,25 @@ describe("a gateway with a blob store on S3", () => {
       adapter: "s3",
       location: `${moto.endpoint}/layer`,
     });
+  });
+
+  it("says since when the bucket does not answer, and forgets it once it does", async () => {
+    const proxy = await startFaultProxy(moto.port);
+    try {
+      const { stores } = await start({ S3_BUCKET: "layer", S3_ENDPOINT: proxy.endpoint });
+      const before = Date.now();
+      const fault = { kind: "slow-down" as const, method: "GET", times: Number.POSITIVE_INFINITY };
+      proxy.inject(fault);
+      const since = () => lostSince(stores.reports.blobStore);
+      await expect.poll(since, { timeout: 10_000 }).toBeGreaterThanOrEqual(before);
+      const first = since();
+      await new Promise((resolve) => setTimeout(resolve, 3 * WATCH_MS));
+      expect(since()).toBe(first);
+      fault.times = 0;
+      await expect.poll(since, { timeout: 10_000 }).toBeUndefined();
+    } finally {
+      await proxy.close();
+    }
   });
 
   it("does not start where nobody answers, and names place and variable", async () => {
@@ -116,6 +144,19 @@ describe.skipIf("reason" in found)(`a gateway with a queue on PostgreSQL${reason
       adapter: "postgresql",
       location: expect.stringMatching(/\/wired$/),
     });
+  });
+
+  // A server given by LAYER_TEST_DATABASE_URL is not ours to kill.
+  const isForeign = "url" in found;
+  it.skipIf(isForeign)("says since when the server is gone, and serves from it when it is back", async () => {
+    const { stores } = await start({ DATABASE_URL: await server.url("lost") });
+    const before = Date.now();
+    await server.kill();
+    const since = () => lostSince(stores.reports.queueStore);
+    await expect.poll(since, { timeout: 10_000 }).toBeGreaterThanOrEqual(before);
+    await server.start();
+    await expect.poll(since, { timeout: 10_000 }).toBeUndefined();
+    expect(await stores.queueStore?.create("pipeline", new Uint8Array())).toBe("created");
   });
 
   it("does not start without its database", async () => {
