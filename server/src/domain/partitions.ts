@@ -3,7 +3,7 @@
  * holds its fair share of them.
  *
  * One step renews what is held, gives up what is too much, and takes what is free or abandoned up to the share. Stepping every
- * third of the time to live, a partition whose owner died has a new one within twice that time.
+ * third of the time to live, a partition whose owner died has a new one within twice that time; stepping oftener leaves more room.
  */
 
 import type { BlobStore } from "../ports/blob-store.js";

@@ -1,0 +1,85 @@
+/**
+ * One replica of `lease-processes.test.ts`: it shares partitions with others over S3 and, as an owner, adds entries to a blob
+ * of each. A stand-in for the background work, with a line on standard output for everything that happened.
+ *
+ * Arguments: endpoint, bucket, owner, time to live in ms, partitions.
+ */
+
+import { randomUUID } from "node:crypto";
+import { writeSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { openS3BlobStore } from "../src/adapters/blobs/s3.js";
+import { systemClock } from "../src/clock.js";
+import { createFencedBlob } from "../src/domain/fenced-blob.js";
+import { createLeases, type Lease, LeaseLost } from "../src/domain/leases.js";
+import { createMembership } from "../src/domain/membership.js";
+import { createPartitionOwner } from "../src/domain/partitions.js";
+import { motoCredentials } from "./moto-server.js";
+
+const [endpoint = "", bucket = "", name = "", ttl = "", count = ""] = process.argv.slice(2);
+const ttlMs = Number(ttl);
+const blobs = await openS3BlobStore({ bucket, endpoint, credentials: motoCredentials, timeoutMs: ttlMs });
+const leases = createLeases({ blobs, clock: systemClock }, { owner: name, ttlMs });
+const owner = createPartitionOwner({ blobs, leases, random: Math.random }, { partitions: Number(count) });
+const membership = createMembership(
+  { blobs, clock: systemClock },
+  { id: name, writeDeadlineMs: ttlMs, ttlMs },
+);
+
+/** Synchronous, so that a line is out before the next step begins. */
+const say = (...words: (string | number)[]): void => void writeSync(1, `${words.join(" ")}\n`);
+const complain = (error: unknown): void =>
+  say("failed", error instanceof Error ? error.message : String(error));
+
+async function work(lease: Lease): Promise<void> {
+  const { partition, generation } = lease;
+  const blob = createFencedBlob({ blobs, leases, ids: randomUUID }, `work/${partition}`, lease);
+  let content = Buffer.from((await blob.open()) ?? []).toString();
+  say("opened", partition, generation);
+  for (let entry = 0; ; entry += 1) {
+    const next = `${content}${generation} ${name} ${entry}\n`;
+    await blob.write(Buffer.from(next));
+    say("wrote", partition, generation, entry);
+    content = next;
+    await pause(50);
+  }
+}
+
+async function watch(): Promise<void> {
+  const working = new Set<string>();
+  for (;;) {
+    for (const lease of owner.held()) {
+      const id = `${lease.partition} ${lease.generation}`;
+      if (working.has(id)) continue;
+      working.add(id);
+      work(lease).catch((error: unknown) => {
+        if (error instanceof LeaseLost) say("lost", lease.partition, lease.generation);
+        else {
+          complain(error);
+          working.delete(id);
+        }
+      });
+    }
+    await pause(20);
+  }
+}
+
+async function step(): Promise<void> {
+  for (;;) {
+    const alive = membership.others().filter((member) => member.status === "alive").length;
+    await owner.runOnce(alive + 1).catch(complain);
+    await pause(ttlMs / 4);
+  }
+}
+
+await membership.join({ low: Date.now(), namespaces: [] });
+async function beat(): Promise<void> {
+  for (;;) {
+    await membership.beat({ low: Date.now(), namespaces: [] }).catch(complain);
+    await pause(ttlMs / 5);
+  }
+}
+
+void beat();
+void watch();
+void step();
