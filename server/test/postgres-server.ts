@@ -63,12 +63,26 @@ export async function startPostgres(found: { bin: string } | { url: string }): P
   return "url" in found ? externalServer(found.url) : ownServer(found.bin);
 }
 
-/** A server that is not ours to kill. */
-function externalServer(url: string): PostgresServer {
+/** A server that is not ours to kill; databases are made beside the one of its URL. */
+function externalServer(given: string): PostgresServer {
   const refused = async (): Promise<void> => {
     throw new Error("a PostgreSQL given by LAYER_TEST_DATABASE_URL is not ours to kill");
   };
-  return { url: async () => url, kill: refused, start: refused, stop: async () => undefined };
+  return {
+    async url(database) {
+      const client = new pg.Client({ connectionString: given });
+      await client.connect();
+      const { rowCount } = await client.query("select from pg_database where datname = $1", [database]);
+      if (rowCount === 0) await client.query(`create database ${database}`);
+      await client.end();
+      const url = new URL(given);
+      url.pathname = `/${database}`;
+      return url.href;
+    },
+    kill: refused,
+    start: refused,
+    stop: async () => undefined,
+  };
 }
 
 async function ownServer(bin: string): Promise<PostgresServer> {

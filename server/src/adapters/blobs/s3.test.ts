@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../../test/fault-proxy.js";
-import { type MotoServer, motoCredentials, startMoto } from "../../../test/moto-server.js";
+import { type S3Server, startS3 } from "../../../test/s3-server.js";
 import { describeBlobStore } from "../../ports/blob-store.contract.js";
 import type { BlobPutOutcome, BlobStore } from "../../ports/blob-store.js";
 import { probeConditionalWrites } from "./conditional-writes.js";
@@ -12,11 +12,11 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const etagOf = (outcome: BlobPutOutcome): string => (outcome.status === "stored" ? outcome.etag : "");
 
 describe("with a real S3-compatible server", () => {
-  let moto: MotoServer;
+  let server: S3Server;
   beforeAll(async () => {
-    moto = await startMoto("layer");
+    server = await startS3("layer");
   });
-  afterAll(() => moto?.stop());
+  afterAll(() => server?.stop());
 
   describeBlobStore("S3 blob store", async () => {
     const opened: BlobStore[] = [];
@@ -24,8 +24,8 @@ describe("with a real S3-compatible server", () => {
       async open() {
         const store = await openS3BlobStore({
           bucket: "layer",
-          endpoint: moto.endpoint,
-          credentials: motoCredentials,
+          endpoint: server.endpoint,
+          credentials: server.credentials,
         });
         opened.push(store);
         return store;
@@ -46,11 +46,11 @@ describe("with a real S3-compatible server", () => {
     };
 
     beforeAll(async () => {
-      proxy = await startFaultProxy(moto.port);
+      proxy = await startFaultProxy(server.port);
       store = await connectS3BlobStore({
         bucket: "layer",
         endpoint: proxy.endpoint,
-        credentials: motoCredentials,
+        credentials: server.credentials,
         timeoutMs: 8_000,
         idleTimeoutMs: 500,
         attempts: 3,
@@ -116,7 +116,7 @@ describe("with a real S3-compatible server", () => {
       const hasty = await connectS3BlobStore({
         bucket: "layer",
         endpoint: proxy.endpoint,
-        credentials: motoCredentials,
+        credentials: server.credentials,
         timeoutMs: 700,
         idleTimeoutMs: 10_000,
       });
@@ -134,7 +134,7 @@ describe("with a real S3-compatible server", () => {
       const closing = await connectS3BlobStore({
         bucket: "layer",
         endpoint: proxy.endpoint,
-        credentials: motoCredentials,
+        credentials: server.credentials,
       });
       proxy.inject({ kind: "hang", method: "GET", times: 1 });
       const call = closing.get("faults/closing");
@@ -145,7 +145,7 @@ describe("with a real S3-compatible server", () => {
 
   it("says that a bucket does not exist and what to set", async () => {
     await expect(
-      openS3BlobStore({ bucket: "elsewhere", endpoint: moto.endpoint, credentials: motoCredentials }),
+      openS3BlobStore({ bucket: "elsewhere", endpoint: server.endpoint, credentials: server.credentials }),
     ).rejects.toMatchObject({
       reason: "misconfigured",
       message: /bucket elsewhere does not exist.*S3_BUCKET/,
