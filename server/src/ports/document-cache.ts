@@ -186,6 +186,8 @@ export class CacheUnavailable extends Error {
 
 /** True when a record may be stored under this id by every adapter. */
 export function isCacheableId(id: string): boolean {
+  // Almost every id is short and plain, and this is asked for each one.
+  if (id.length <= 256 && /^[ -~]+$/.test(id)) return true;
   return id !== "" && !/[\0\p{Surrogate}]/u.test(id) && Buffer.byteLength(id) <= CACHE_ID_BYTES_MAX;
 }
 

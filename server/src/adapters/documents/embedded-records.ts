@@ -136,7 +136,7 @@ export class EmbeddedRecords {
   /** Reads through the directory of each database and every epoch. @throws when pages or records are damaged */
   probe(): void {
     for (const { value } of this.epochs.getRange({})) value.toString();
-    for (const { value } of this.records.getRange({ limit: 100 })) decodeRecord(value);
+    for (const { value } of this.records.getRange({ limit: 100 })) decodeRecord(Buffer.from(value));
     for (const database of [this.vectors, this.order, this.expiry, this.meta])
       for (const _entry of database.getRange({ reverse: true, limit: 100 }));
   }

@@ -208,7 +208,7 @@ describe("embedded document cache", () => {
       renameSync(directory, `${directory}-old`);
       directories.push(`${directory}-old`);
       clock.move(1_000);
-      await expect(cache.get("s", ["d1"], [])).rejects.toThrow(/get failed/);
+      await expect(cache.get("s", ["d1"], [])).rejects.toMatchObject({ reason: "down" });
       expect(cache.health()).toMatchObject({
         state: "down",
         reason: "the files were replaced by another process",

@@ -29,7 +29,7 @@ import {
   isCacheableId,
 } from "../../ports/document-cache.js";
 import { afterPrefix, byteKey } from "../lmdb/byte-keys.js";
-import { isDamage } from "../lmdb/environment.js";
+import { isDamage, readBytes } from "../lmdb/environment.js";
 import { openUndamaged } from "../lmdb/open-undamaged.js";
 import { EmbeddedRecords, isExpired, type RecordContent } from "./embedded-records.js";
 import { Eviction } from "./eviction.js";
@@ -37,6 +37,8 @@ import { decodeRecord, decodeVector, RecordDamage, type StoredRecord } from "./r
 
 /** Records handled before other work gets its turn: a millisecond or two. */
 const SLICE = 1_000;
+/** Sets whose key prefix is kept at hand. */
+const PREFIXES_MAX = 1_000;
 /** Bytes written between two looks at the size of the store. */
 const SIZE_CHECK_BYTES = 1024 * 1024;
 /** Two processes may differ about which files are the cache's for as long. */
@@ -87,6 +89,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   readonly #listeners = new Set<(event: CacheEvent) => void>();
   readonly #sweeper: NodeJS.Timeout;
   readonly #since: number;
+  readonly #prefixes = new Map<string, Buffer>();
   #unchecked = 0;
   #evicting: Promise<void> | undefined;
   #rebuilding: Promise<void> | undefined;
@@ -106,10 +109,11 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     this.#sweeper.unref();
   }
 
+  /** Without a closure or a second promise, unlike the other calls: it runs for every request. */
   async get(set: string, ids: readonly string[], parts: readonly CachePart[]): Promise<CacheRead> {
-    checkCacheSet(set);
-    return this.#guarded("get", async () => {
-      const prefix = byteKey(set, "");
+    const prefix = this.#prefix(set);
+    this.#admit("get");
+    try {
       const now = this.#clock.now();
       const records: (CachedRecord | undefined)[] = [];
       this.#store.refresh();
@@ -119,14 +123,15 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
       }
       // Last, so that a change of epoch during a long read makes its earlier records misses.
       return { epoch: this.#epoch(set), records };
-    });
+    } catch (error) {
+      throw this.#failed("get", error);
+    }
   }
 
   async put(set: string, writes: readonly CacheWrite[]): Promise<readonly CacheWriteOutcome[]> {
-    checkCacheSet(set);
+    const prefix = this.#prefix(set);
     for (const write of writes) checkCacheWrite(write);
     return this.#guarded("put", async () => {
-      const prefix = byteKey(set, "");
       const outcomes: CacheWriteOutcome[] = [];
       for (const slice of slices(writes)) {
         const now = this.#clock.now();
@@ -144,9 +149,8 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     ids: readonly string[],
     merge: (id: string, current: CachedRecord) => CacheMerge | undefined,
   ): Promise<readonly CacheMergeOutcome[]> {
-    checkCacheSet(set);
+    const prefix = this.#prefix(set);
     return this.#guarded("mergeIfPresent", async () => {
-      const prefix = byteKey(set, "");
       const outcomes: CacheMergeOutcome[] = [];
       for (const slice of slices(ids)) {
         const now = this.#clock.now();
@@ -160,9 +164,8 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   }
 
   async delete(set: string, ids: readonly string[]): Promise<void> {
-    checkCacheSet(set);
+    const prefix = this.#prefix(set);
     return this.#guarded("delete", async () => {
-      const prefix = byteKey(set, "");
       for (const slice of slices(ids.filter(isCacheableId)))
         await this.#store.transaction(() => {
           for (const id of slice) {
@@ -191,9 +194,8 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     set: string,
     options: { readonly cursor?: string; readonly limit: number; readonly parts: readonly CachePart[] },
   ): Promise<CacheScanPage> {
-    checkCacheSet(set);
+    const prefix = this.#prefix(set);
     return this.#guarded("scan", async () => {
-      const prefix = byteKey(set, "");
       const end = afterPrefix(prefix);
       const found: { id: string; record: CachedRecord }[] = [];
       let last = options.cursor === undefined ? undefined : Buffer.from(options.cursor, "base64url");
@@ -258,12 +260,16 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   }
 
   #read(key: Buffer, parts: readonly CachePart[], now: number): CachedRecord | undefined {
-    const bytes = this.#store.records.get(key);
+    const bytes = readBytes(this.#store.records, key);
     if (bytes === undefined) return undefined;
     const stored = decodeRecord(bytes);
     if (isExpired(stored.expiresAt, now)) return undefined;
     this.#eviction.touch(stored.version);
-    return exposed(stored, parts, () => decodeVector(this.#store.vectors.get(key), stored.vectorVersion));
+    const vector =
+      stored.vectorVersion !== 0 && parts.includes("vector")
+        ? decodeVector(readBytes(this.#store.vectors, key), stored.vectorVersion)
+        : undefined;
+    return exposed(stored, parts, vector);
   }
 
   #write(prefix: Buffer, write: CacheWrite, now: number): CacheWriteOutcome {
@@ -292,13 +298,10 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   ): CacheMergeOutcome {
     if (!isCacheableId(id)) return { status: "absent" };
     const key = keyOf(prefix, id);
-    const bytes = this.#store.records.get(key);
+    const bytes = readBytes(this.#store.records, key);
     const stored = bytes && decodeRecord(bytes);
     if (stored === undefined || isExpired(stored.expiresAt, now)) return { status: "absent" };
-    const merged = merge(
-      id,
-      exposed(stored, ["attributes"], () => undefined),
-    );
+    const merged = merge(id, exposed(stored, ["attributes"], undefined));
     if (merged === undefined) return { status: "kept" };
     checkCacheWrite(merged);
     const version = this.#replace(key, bytes, {
@@ -326,8 +329,20 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     return String(this.#store.write(key, stored, content));
   }
 
+  /** The part of its keys that every record of a set shares. @throws RangeError for a set name no adapter takes */
+  #prefix(set: string): Buffer {
+    const known = this.#prefixes.get(set);
+    if (known !== undefined) return known;
+    checkCacheSet(set);
+    if (this.#prefixes.size >= PREFIXES_MAX) this.#prefixes.clear();
+    const prefix = byteKey(set, "");
+    this.#prefixes.set(set, prefix);
+    return prefix;
+  }
+
   #epoch(set: string): string | undefined {
-    return this.#store.epochs.get(Buffer.from(set, "utf8"))?.toString("utf8");
+    const stored = this.#store.epochs.getBinaryFast(Buffer.from(set, "utf8"));
+    return stored?.toString("utf8", 0, stored.length);
   }
 
   #newEpoch(set: string): string {
@@ -340,7 +355,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   #makeRoom(): void {
     if (this.#unchecked < SIZE_CHECK_BYTES || this.#evicting !== undefined) return;
     this.#unchecked = 0;
-    if (!this.#eviction.isOver) return;
+    if (!this.#eviction.measure()) return;
     this.#evicting = this.#eviction
       .evict()
       .then((sets) => {
@@ -354,22 +369,32 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
 
   /** Runs a call, turning every failure into `CacheUnavailable`, and damage into an empty store. */
   async #guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    this.#admit(operation);
+    try {
+      return await run();
+    } catch (error) {
+      throw this.#failed(operation, error);
+    }
+  }
+
+  /** @throws CacheUnavailable when the store is closed or damaged */
+  #admit(operation: string): void {
     if (this.#closing !== undefined)
       throw new CacheUnavailable("closed", `document cache ${operation} after close`);
     if (this.#broken !== undefined || this.#rebuilding !== undefined)
       throw new CacheUnavailable("down", `document cache ${operation} while the store is damaged`);
-    try {
-      this.#seeFiles();
-      return await run();
-    } catch (error) {
-      if (error instanceof RangeError) throw error;
-      this.#onFailure(operation, error);
-      throw new CacheUnavailable("failed", `document cache ${operation} failed`, { cause: error });
-    }
+    this.#seeFiles(operation);
+  }
+
+  /** What a call that failed rejects with. */
+  #failed(operation: string, error: unknown): Error {
+    if (error instanceof RangeError) return error;
+    this.#onFailure(operation, error);
+    return new CacheUnavailable("failed", `document cache ${operation} failed`, { cause: error });
   }
 
   /** Stops when another process found the files damaged and began anew: ours would grow stale unseen. */
-  #seeFiles(): void {
+  #seeFiles(operation: string): void {
     const now = this.#clock.monotonic();
     if (now - this.#filesSeenAt < FILES_CHECK_INTERVAL_MS) return;
     this.#filesSeenAt = now;
@@ -377,7 +402,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     this.#broken = "the files were replaced by another process";
     this.#log.error({ reason: this.#broken }, "document cache is off until the next start");
     this.#emit({ kind: "lost", reason: this.#broken });
-    throw new Error(this.#broken);
+    throw new CacheUnavailable("down", `document cache ${operation}: ${this.#broken}`);
   }
 
   #onFailure(operation: string, error: unknown): void {
@@ -407,23 +432,28 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
 function exposed(
   stored: StoredRecord,
   parts: readonly CachePart[],
-  vector: () => Buffer | undefined,
+  vector: Uint8Array | undefined,
 ): CachedRecord {
-  const wanted = parts.includes("vector") && stored.vectorVersion !== 0 ? vector() : undefined;
-  return {
-    mark: stored.mark,
-    epoch: stored.epoch,
+  const { mark, epoch, attributes } = stored;
+  // Not by spreading: this runs for every record that is read.
+  const record: { -readonly [K in keyof CachedRecord]: CachedRecord[K] } = {
+    mark,
+    epoch,
     version: String(stored.version),
-    ...(parts.includes("attributes") && stored.attributes !== undefined
-      ? { attributes: stored.attributes }
-      : {}),
-    ...(wanted === undefined ? {} : { vector: wanted }),
   };
+  if (attributes !== undefined && parts.includes("attributes")) record.attributes = attributes;
+  if (vector !== undefined) record.vector = vector;
+  return record;
 }
 
 /** The key of an id (or of its bytes) in the set whose key prefix is given. */
 function keyOf(prefix: Buffer, id: string | Buffer): Buffer {
-  return Buffer.concat([prefix, typeof id === "string" ? Buffer.from(id, "utf8") : id]);
+  const length = typeof id === "string" ? Buffer.byteLength(id) : id.length;
+  const key = Buffer.allocUnsafe(prefix.length + length);
+  key.set(prefix);
+  if (typeof id === "string") key.write(id, prefix.length, "utf8");
+  else key.set(id, prefix.length);
+  return key;
 }
 
 function slices<T>(items: readonly T[]): T[][] {

@@ -14,6 +14,8 @@ import { decodeHeader } from "./record-format.js";
 const BATCH = 256;
 /** Reads remembered before the older half is forgotten: about 10 MB. */
 const TOUCHED_MAX = 100_000;
+/** Reads count only once this share of the bound is in use: until then nothing will be evicted for long. */
+const PRESSED = 0.75;
 /** Eviction goes on until this share of the bound is in use, so that it does not run for every write. */
 const TARGET = 0.95;
 
@@ -24,14 +26,18 @@ export class Eviction {
   #touched = new Set<number>();
   #touchedBefore = new Set<number>();
   #hand = 0;
+  #isPressed: boolean;
 
   /** @param bytesMax bound on the bytes of live pages */
   constructor(store: EmbeddedRecords, bytesMax: number) {
     this.#store = store;
     this.#bytesMax = bytesMax;
+    this.#isPressed = store.bytes() > bytesMax * PRESSED;
   }
 
+  /** Notes that a record was read. */
   touch(version: number): void {
+    if (!this.#isPressed) return;
     if (this.#touched.size >= TOUCHED_MAX) {
       this.#touchedBefore = this.#touched;
       this.#touched = new Set();
@@ -39,8 +45,11 @@ export class Eviction {
     this.#touched.add(version);
   }
 
-  get isOver(): boolean {
-    return this.#store.bytes() > this.#bytesMax;
+  /** Looks at the size of the store. True when it is over its bound. */
+  measure(): boolean {
+    const bytes = this.#store.bytes();
+    this.#isPressed = bytes > this.#bytesMax * PRESSED;
+    return bytes > this.#bytesMax;
   }
 
   /** Evicts until the store fits. Returns the sets that lost records. */

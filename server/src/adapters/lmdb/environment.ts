@@ -36,6 +36,20 @@ export function openBytes(environment: Environment, name: string): ByteDatabase 
   return environment.openDB<Bytes, Buffer>(name, byteEncoding);
 }
 
+/**
+ * Reads a value into a buffer of its own. The library's `get` does the same by slicing the buffer it reads into, which takes
+ * twice as long as the read itself.
+ */
+export function readBytes(database: ByteDatabase, key: Buffer): Buffer | undefined {
+  const shared = database.getBinaryFast(key);
+  if (shared === undefined) return undefined;
+  const { length } = shared;
+  const own = Buffer.allocUnsafe(length);
+  // Its `copy` and its own size go by the whole buffer; only `length` is the value's.
+  own.set(new Uint8Array(shared.buffer, shared.byteOffset, length));
+  return own;
+}
+
 const META_MAGIC = 0xbeefc0de;
 /** Offsets in a meta page of lmdb's data format: magic, page size, last page in use, transaction number. */
 const META = { magic: 24, pageSize: 48, lastPage: 144, transaction: 152, bytes: 160 } as const;

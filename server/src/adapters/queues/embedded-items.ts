@@ -5,8 +5,7 @@
  * A queue's entries are keyed by its *incarnation*, a number that is never used again, so that a purge is one small write
  * and what it orphans is swept later.
  *
- * `queues` name → incarnation, settings · `items` incarnation+id → item · `order` incarnation+stage+place → id ·
- * `names` incarnation+stage+id → place · `leases` incarnation+expiry+id → nothing · `counts` incarnation+stage(+reason) →
+ * `queues` name → incarnation, settings · `items` incarnation+id → item · `order` incarnation+stage+place → id · `leases` incarnation+expiry+id → nothing · `counts` incarnation+stage(+reason) →
  * number · `dropped` incarnation → nothing · `meta` counters.
  */
 
@@ -35,7 +34,6 @@ export class EmbeddedItems {
   readonly queues: ByteDatabase;
   readonly items: ByteDatabase;
   readonly order: ByteDatabase;
-  readonly names: ByteDatabase;
   readonly leases: ByteDatabase;
   readonly counts: ByteDatabase;
   readonly dropped: ByteDatabase;
@@ -45,7 +43,6 @@ export class EmbeddedItems {
     this.queues = openBytes(environment, "queues");
     this.items = openBytes(environment, "items");
     this.order = openBytes(environment, "order");
-    this.names = openBytes(environment, "names");
     this.leases = openBytes(environment, "leases");
     this.counts = openBytes(environment, "counts");
     this.dropped = openBytes(environment, "dropped");
@@ -96,7 +93,6 @@ export class EmbeddedItems {
     if (before !== undefined) {
       if (moved) {
         this.order.remove(byteKey(queue, before.stage, byteKey(before.place)));
-        this.names.remove(byteKey(queue, before.stage, id));
       }
       if (before.lease !== undefined) this.leases.remove(byteKey(queue, before.lease.expiresAt, id));
       this.#count(queue, before, -1, changes);
@@ -104,7 +100,6 @@ export class EmbeddedItems {
     this.items.put(byteKey(queue, id), encodeItem(after));
     if (moved) {
       this.order.put(byteKey(queue, after.stage, byteKey(after.place)), Buffer.from(id, "utf8"));
-      this.names.put(byteKey(queue, after.stage, id), byteKey(after.place));
     }
     if (after.lease !== undefined) this.leases.put(byteKey(queue, after.lease.expiresAt, id), EMPTY);
     this.#count(queue, after, 1, changes);
@@ -145,7 +140,7 @@ export class EmbeddedItems {
   /** Removes entries of a dropped queue, at most `limit` of each kind. True when none are left. */
   sweepDropped(queue: number, limit: number): boolean {
     let isEmpty = true;
-    for (const database of [this.items, this.order, this.names, this.leases, this.counts]) {
+    for (const database of [this.items, this.order, this.leases, this.counts]) {
       const keys = [...database.getKeys({ ...within(byteKey(queue, "")), limit })];
       for (const key of keys) database.remove(key);
       if (keys.length === limit) isEmpty = false;

@@ -1,13 +1,14 @@
 /**
  * Finds the oldest items of a stage whose ids begin with a prefix.
  *
- * Two indexes could answer: the order, quick when many match, and the names, quick when few do. Which it is cannot be known
- * beforehand, so both are walked in turns of doubling length until one has the answer; the cost is at most about four times
- * that of the better one.
+ * Two walks could answer: along the order of the stage, quick when it is short or many match, and along the items by id, quick
+ * when few begin with the prefix. Which it is cannot be known beforehand, so both go on in turns of doubling length until one
+ * has the answer; the cost is at most about four times that of the better one, and no further index has to be kept.
  */
 
-import { byteKey, keyNumber, splitByteKey } from "../lmdb/byte-keys.js";
+import { byteKey, splitByteKey } from "../lmdb/byte-keys.js";
 import { type EmbeddedItems, within } from "./embedded-items.js";
+import { decodeItem } from "./item-format.js";
 
 const FIRST_TURN = 512;
 
@@ -27,22 +28,23 @@ export function oldestMatches(
   const byOrder = walk(items.order.getRange(within(byteKey(queue, stage, ""))), ({ value }) =>
     value.subarray(0, start.length).equals(start) ? value.toString("utf8") : undefined,
   );
-  const byName = walk(items.names.getRange(within(byteKey(queue, stage, start))), ({ key, value }) => ({
-    id: splitByteKey(key, 3)[2]?.toString("utf8") ?? "",
-    place: keyNumber(value),
-  }));
+  const byId = walk(items.items.getRange(within(byteKey(queue, start))), ({ key, value }) => {
+    const item = decodeItem(value);
+    if (item.stage !== stage) return undefined;
+    return { id: splitByteKey(key, 2)[1]?.toString("utf8") ?? "", place: item.place };
+  });
   try {
     for (let turn = FIRST_TURN; ; turn *= 2) {
       if (byOrder.advance(turn, limit)) return byOrder.found.slice(0, limit);
-      if (byName.advance(turn, Number.POSITIVE_INFINITY))
-        return byName.found
+      if (byId.advance(turn, Number.POSITIVE_INFINITY))
+        return byId.found
           .toSorted((a, b) => a.place - b.place)
           .slice(0, limit)
           .map(({ id }) => id);
     }
   } finally {
     byOrder.end();
-    byName.end();
+    byId.end();
   }
 }
 
