@@ -3,6 +3,7 @@ import { compareIds, compareNullable } from "../compare.js";
 import { badRequest } from "../errors.js";
 import { decimalOfFloat32 } from "../float-format.js";
 import { distances } from "../rank/distance.js";
+import { nearestCandidates } from "../rank/nearest.js";
 import type { OrderKey, RankBy } from "../rank/rank-by.js";
 import { topK } from "../rank/top-k.js";
 import type { Limit, PerLimit } from "../request-fields.js";
@@ -40,7 +41,7 @@ function nearestHits(
 ): Hit[] {
   const column = table.vectorColumn(rank.attribute);
   if (column === undefined) return [];
-  const slots = selected.slots();
+  const slots = nearestCandidates(column, selected.slots(), rank.vector, rank.metric, end);
   const found = distances(column, slots, rank.vector, rank.metric);
   const byDistance = (a: number, b: number) =>
     (found[a] as number) - (found[b] as number) ||

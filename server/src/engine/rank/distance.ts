@@ -1,6 +1,6 @@
 /**
- * The exact scan: distances from one query vector to the vectors of the chosen slots. It is the one place that knows
- * how distances are computed, so a faster kernel replaces this function and nothing else.
+ * The exact distances from one query vector to the vectors of the chosen slots. It is the one place that knows what a
+ * distance is: `nearest.ts` only says which slots need not be asked.
  */
 import type { Metric } from "../schema/attribute.js";
 import { sumOfSquares, type VectorColumn } from "../table/columns.js";

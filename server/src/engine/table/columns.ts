@@ -4,6 +4,7 @@
  */
 import type { AttributeType } from "../schema/attribute-type.js";
 import type { Value } from "../values.js";
+import { VectorMemory } from "./vector-memory.js";
 
 export interface Column {
   get(slot: number): Value | null;
@@ -69,13 +70,22 @@ export class ValueColumn implements Column {
   }
 }
 
+/** Below this many bytes a plain array is scanned as fast as it can matter, and many small columns stay small. */
+const MEMORY_FROM_BYTES = 1024 * 1024;
+
 /** Dense vectors in one array, `dims` numbers a slot. */
 export class VectorColumn implements Column {
-  elements = new Float32Array(0);
+  elements: Float32Array = new Float32Array(0);
   /** By slot, the sum of the vector's squared elements, kept because every cosine needs it; NaN where there is none. */
   squares = new Float64Array(0);
+  /** Where the elements are once there are many; null while they are in a plain array. */
+  memory: VectorMemory | null = null;
 
-  constructor(readonly dims: number) {}
+  /** `memoryFromBytes`: the size from which the elements live in a WebAssembly memory; tests lower it. */
+  constructor(
+    readonly dims: number,
+    private readonly memoryFromBytes: number = MEMORY_FROM_BYTES,
+  ) {}
 
   has(slot: number): boolean {
     // False for NaN, and for a slot beyond the array.
@@ -92,30 +102,48 @@ export class VectorColumn implements Column {
   }
 
   append(slot: number, value: Value): void {
-    const needed = (slot + 1) * this.dims;
-    if (needed > this.elements.length) {
-      this.reserve(Math.max(slot + 1, this.squares.length * 2));
-    }
+    if (slot >= this.squares.length) this.reserveSquares(Math.max(slot + 1, this.squares.length * 2));
+    if ((slot + 1) * this.dims > this.elements.length) this.reserveElements(slot + 1);
     this.elements.set(value as Float32Array, slot * this.dims);
     this.squares[slot] = sumOfSquares(value as Float32Array);
   }
 
-  private reserve(slots: number): void {
-    const elements = new Float32Array(slots * this.dims);
-    elements.set(this.elements);
-    this.elements = elements;
+  private reserveSquares(slots: number): void {
     const squares = new Float64Array(slots).fill(Number.NaN);
     squares.set(this.squares);
     this.squares = squares;
   }
 
-  compact(kept: Int32Array): void {
-    const elements = new Float32Array(kept.length * this.dims);
-    kept.forEach((old, slot) => {
-      if (this.has(old)) elements.set(this.view(old), slot * this.dims);
-    });
-    this.squares = Float64Array.from(kept, (old) => this.squares[old] ?? Number.NaN);
+  private reserveElements(slots: number): void {
+    if (this.memory?.reserve(slots) === true) {
+      this.elements = this.memory.elements;
+      return;
+    }
+    const large = slots * this.dims * 4 >= this.memoryFromBytes;
+    const memory = large && this.memory === null ? VectorMemory.create(this.dims, slots) : null;
+    const elements = memory?.elements ?? new Float32Array(Math.ceil(slots * (large ? 1.125 : 2)) * this.dims);
+    elements.set(this.elements);
+    this.memory = memory;
     this.elements = elements;
+  }
+
+  compact(kept: Int32Array): void {
+    const { elements, memory, dims } = this;
+    const squares = Float64Array.from(kept, (old) => this.squares[old] ?? Number.NaN);
+    const isHalfEmpty = kept.length * dims * 2 < elements.length;
+    if (isHalfEmpty) {
+      this.elements = new Float32Array(0);
+      this.memory = null;
+      this.reserveElements(kept.length);
+    }
+    // Slots only move down, so moving them in ascending order overwrites nothing that is still to be moved.
+    kept.forEach((old, slot) => {
+      const from = elements.subarray(old * dims, (old + 1) * dims);
+      if ((this.squares[old] as number) >= 0) this.elements.set(from, slot * dims);
+    });
+    this.squares = squares;
+    // A plain array is cut to size; a memory keeps its room for what comes next.
+    if (!isHalfEmpty && memory === null) this.elements = elements.slice(0, kept.length * dims);
   }
 }
 

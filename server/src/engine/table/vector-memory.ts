@@ -1,0 +1,127 @@
+/**
+ * Vectors in a WebAssembly memory of their own, so that the SIMD scan reads them where they are. It grows in place,
+ * which also spares the copy and the half-empty array of doubling. What the scan gives is float32 arithmetic: fast, and
+ * wrong by a known bound; `rank/nearest.ts` says how exact results come of it.
+ */
+import type { Metric } from "../schema/attribute.js";
+import { VECTOR_KERNEL } from "./vector-kernel.js";
+
+/** The part of WebAssembly that is used here; Node's types leave it to browser libraries. */
+interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+interface WasmRuntime {
+  readonly Memory: new (descriptor: { initial: number }) => WasmMemory;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+}
+type Kernel = (
+  elements: number,
+  slots: number,
+  count: number,
+  dims: number,
+  query: number,
+  out: number,
+) => void;
+interface Kernels {
+  readonly dotProducts: Kernel;
+  readonly squaredDifferences: Kernel;
+}
+
+const PAGE_BYTES = 65_536;
+/** What 32-bit addresses reach. */
+const MEMORY_BYTES_MAX = 65_536 * PAGE_BYTES;
+
+/** Slots of one call of the kernel: its slots and results stay in the processor's first cache. */
+export const SCAN_BLOCK_SLOTS = 2_048;
+
+/** The front of the memory, before the elements: a block's slots, its results, and the query with room to spare. */
+const SLOTS_AT = 0;
+const OUT_AT = SCAN_BLOCK_SLOTS * 4;
+const QUERY_AT = OUT_AT + SCAN_BLOCK_SLOTS * 4;
+const ELEMENTS_AT = PAGE_BYTES;
+
+export class VectorMemory {
+  /** The stored elements, `dims` a slot; a new view after `reserve`. */
+  elements: Float32Array;
+  private slots: Uint32Array;
+  private out: Float32Array;
+  private query: Float32Array;
+
+  private constructor(
+    private readonly memory: WasmMemory,
+    private readonly kernels: Kernels,
+    private readonly dims: number,
+  ) {
+    [this.elements, this.slots, this.out, this.query] = this.views();
+  }
+
+  /**
+   * A memory for vectors of `dims` elements with room for `slots` of them, or null where there is none to be had: no
+   * WebAssembly or no SIMD, more than 4 GiB, or the system gives no more address space.
+   */
+  static create(dims: number, slots: number): VectorMemory | null {
+    const { WebAssembly: wasm } = globalThis as { WebAssembly?: WasmRuntime };
+    const pages = pagesFor(dims, slots);
+    if (wasm === undefined || pages === null || QUERY_AT + dims * 4 > ELEMENTS_AT) return null;
+    try {
+      const memory = new wasm.Memory({ initial: pages });
+      const module = new wasm.Module(Buffer.from(VECTOR_KERNEL, "base64"));
+      const { exports } = new wasm.Instance(module, { engine: { memory } });
+      return new VectorMemory(memory, exports as Kernels, dims);
+    } catch {
+      // Both refusals mean the same to the caller, who goes on with plain arrays.
+      return null;
+    }
+  }
+
+  /** Makes room for `slots` vectors; `false` when there is no more to be had and nothing has changed. */
+  reserve(slots: number): boolean {
+    const pages = pagesFor(this.dims, slots);
+    if (pages === null) return false;
+    const more = pages - this.memory.buffer.byteLength / PAGE_BYTES;
+    if (more <= 0) return true;
+    try {
+      this.memory.grow(more);
+    } catch {
+      return false;
+    }
+    [this.elements, this.slots, this.out, this.query] = this.views();
+    return true;
+  }
+
+  private views(): [Float32Array, Uint32Array, Float32Array, Float32Array] {
+    const { buffer } = this.memory;
+    return [
+      new Float32Array(buffer, ELEMENTS_AT),
+      new Uint32Array(buffer, SLOTS_AT, SCAN_BLOCK_SLOTS),
+      new Float32Array(buffer, OUT_AT, SCAN_BLOCK_SLOTS),
+      new Float32Array(buffer, QUERY_AT, this.dims),
+    ];
+  }
+
+  /** Sets the vector that `scan` compares with. */
+  setQuery(query: Float32Array): void {
+    this.query.set(query);
+  }
+
+  /**
+   * Compares the query with the vectors of at most `SCAN_BLOCK_SLOTS` slots. The result is parallel to `slots` and valid
+   * until the next call: dot products for cosine distance, sums of squared differences for euclidean.
+   */
+  scan(slots: Int32Array, metric: Metric): Float32Array {
+    this.slots.set(slots);
+    const { dotProducts, squaredDifferences } = this.kernels;
+    const kernel = metric === "cosine_distance" ? dotProducts : squaredDifferences;
+    kernel(ELEMENTS_AT, SLOTS_AT, slots.length, this.dims, QUERY_AT, OUT_AT);
+    return this.out;
+  }
+}
+
+/** Pages that hold `slots` vectors, an eighth added to grow into; null beyond what a memory can be. */
+function pagesFor(dims: number, slots: number): number | null {
+  const needed = ELEMENTS_AT + slots * dims * 4;
+  if (needed > MEMORY_BYTES_MAX) return null;
+  return Math.ceil(Math.min(needed * 1.125, MEMORY_BYTES_MAX) / PAGE_BYTES);
+}
