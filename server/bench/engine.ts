@@ -1,0 +1,210 @@
+/**
+ * `npm run bench:engine`: the embedded engine beside the floor under each of its jobs (a bare scan, a bare put) and
+ * beside two other embedded stores, all in one process on the same rows. Only ratios mean anything: milliseconds belong
+ * to the machine.
+ *
+ * `BENCH_ROWS` sets the number of rows (200,000), `BENCH_RIVALS` names a directory in which `@lancedb/lancedb`,
+ * `apache-arrow` and `libsql` are installed, `BENCH_ONLY` runs one part: searches, writes or memory.
+ */
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { open } from "lmdb";
+import { Engine } from "../src/engine/engine.js";
+import type { JsonObject } from "../src/engine/json.js";
+import { encodeRow } from "../src/engine/store/row-codec.js";
+import { SCAN_BLOCK_SLOTS, VectorMemory } from "../src/engine/table/vector-memory.js";
+import { type BenchRow, CATEGORIES, createRows, DIMS, randomFrom, wordOfRank } from "./engine/data.js";
+import { type Contestant, median, race, timed } from "./engine/measure.js";
+import { memoryByKind } from "./engine/memory.js";
+import { findRivals, type Rival } from "./engine/rivals.js";
+
+const NAMESPACE = "bench";
+const BATCH_ROWS = 2_000;
+const MIB = 1024 * 1024;
+const SCHEMA = { title: { type: "string", full_text_search: true, filterable: false } };
+const METRIC = "cosine_distance";
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+function write(engine: Engine, rows: readonly BenchRow[]): void {
+  const upsert_rows = rows.map((row): JsonObject => ({ ...row, vector: Array.from(row.vector) }));
+  engine.write(NAMESPACE, { schema: SCHEMA, distance_metric: METRIC, upsert_rows });
+}
+
+/** The idea of a scan: the same kernel over the same vectors, and nothing done with the results. */
+function bareScan(rows: readonly BenchRow[]): (query: Float32Array) => number {
+  const memory = VectorMemory.create(DIMS, rows.length);
+  if (memory === null) throw new Error("this Node has no WebAssembly SIMD, so there is no bare scan");
+  for (const { id, vector } of rows) memory.elements.set(vector, id * DIMS);
+  const slots = Int32Array.from(rows, ({ id }) => id);
+  return (query) => {
+    memory.setQuery(query);
+    let last = 0;
+    for (let at = 0; at < slots.length; at += SCAN_BLOCK_SLOTS) {
+      last = memory.scan(slots.subarray(at, at + SCAN_BLOCK_SLOTS), METRIC)[0] ?? 0;
+    }
+    return last;
+  };
+}
+
+/** Prints one line a contestant, with its time over the first one's. */
+async function report(title: string, contestants: readonly Contestant[], rounds: number): Promise<void> {
+  const medians = await race(contestants, rounds);
+  const [base = Number.NaN] = medians.values();
+  say(`\n${title}`);
+  for (const [name, ms] of medians) {
+    say(`  ${name.padEnd(44)}${ms.toFixed(3).padStart(10)} ms  ×${(ms / base).toFixed(2)}`);
+  }
+}
+
+async function searches(engine: Engine, rows: readonly BenchRow[], rivals: readonly Rival[]): Promise<void> {
+  const random = randomFrom(3);
+  const someVector = () => (rows[Math.floor(random() * rows.length)] as BenchRow).vector;
+  const query = (body: JsonObject) => engine.query(NAMESPACE, body);
+  const nearest = (filters: JsonObject) =>
+    query({ rank_by: ["vector", "ANN", Array.from(someVector())], limit: 10, ...filters });
+  const category: JsonObject = { filters: ["category", "Eq", "c7"] };
+  const lance = rivals.filter(({ nearest }) => nearest !== undefined);
+  const bare = bareScan(rows);
+  await report(
+    "nearest 10 of all",
+    [
+      { name: "bare float32 WebAssembly scan", run: () => bare(someVector()) },
+      { name: "engine", run: () => nearest({}) },
+      ...lance.map((rival) => ({ name: rival.name, run: () => rival.nearest?.(someVector(), null) })),
+    ],
+    40,
+  );
+  await report(
+    "nearest 10, filter passing 2 %",
+    [
+      { name: "engine", run: () => nearest(category) },
+      { name: "engine, unfiltered", run: () => nearest({}) },
+      ...lance.map((rival) => ({ name: rival.name, run: () => rival.nearest?.(someVector(), "c7") })),
+    ],
+    40,
+  );
+  const words = [40, 300, 2_000].map(wordOfRank);
+  const sql = rivals.filter(({ fullText }) => fullText !== undefined);
+  await report(
+    "BM25, best 10 for three words",
+    [
+      { name: "engine", run: () => query({ rank_by: ["title", "BM25", words.join(" ")], limit: 10 }) },
+      ...sql.map((rival) => ({ name: rival.name, run: () => rival.fullText?.(words) })),
+    ],
+    60,
+  );
+  const categories = Array.from({ length: CATEGORIES / 10 }, (_, i) => `c${i * 10}`);
+  const include_attributes = ["title", "category", "price"];
+  const page = { rank_by: ["price", "asc"], limit: 1_000, include_attributes };
+  await report(
+    "page of 1,000 ordered by price, filter passing 10 %",
+    [
+      { name: "engine", run: () => query({ ...page, filters: ["category", "In", categories] }) },
+      ...sql.map((rival) => ({ name: rival.name, run: () => rival.orderedPage?.(categories) })),
+    ],
+    40,
+  );
+}
+
+async function upserts(engine: Engine, rows: readonly BenchRow[], scratch: string): Promise<void> {
+  const bare = open<Buffer, number>({ path: join(scratch, "bare.mdb"), encoding: "binary" });
+  let at = 0;
+  const next = () => rows[at++ % rows.length] as BenchRow;
+  await report(
+    "durable upsert of one row",
+    [
+      {
+        name: "bare lmdb put of the same bytes",
+        run: () => {
+          const { id, vector, title, category, price } = next();
+          const attributes = { vector, title, category, price };
+          const bytes = encodeRow(new Map(Object.entries(attributes)));
+          bare.transactionSync(() => bare.putSync(id, bytes));
+        },
+      },
+      { name: "engine, indexes kept", run: () => write(engine, [next()]) },
+    ],
+    400,
+  );
+  await bare.close();
+}
+
+/** Opens an engine and touches its documents, so that they are read and indexed. */
+function openAndTouch(dataDirectory: string): Engine {
+  const engine = Engine.open({ dataDirectory });
+  engine.query(NAMESPACE, { aggregate_by: { c: ["Count"] } });
+  return engine;
+}
+
+async function main(): Promise<void> {
+  const { BENCH_ROWS = "200000", BENCH_RIVALS, BENCH_ONLY } = process.env;
+  const wants = (part: string) => BENCH_ONLY === undefined || BENCH_ONLY === part;
+  const [cpu] = cpus();
+  say(
+    `${cpus().length} × ${cpu?.model}, ${(totalmem() / 1024 ** 3).toFixed(0)} GiB, Node ${process.versions.node}`,
+  );
+  if (wants("searches") || wants("writes"))
+    await rowsBenchmark(Number(BENCH_ROWS), { rivalsAt: BENCH_RIVALS, wants });
+  if (!wants("memory")) return;
+  say("\nmemory of a namespace, MB per million");
+  for (const { name, megabytes } of memoryByKind()) {
+    say(`  ${name.padEnd(44)}${megabytes.toFixed(1).padStart(10)}`);
+  }
+}
+
+async function rowsBenchmark(count: number, parts: Parts): Promise<void> {
+  const scratch = mkdtempSync(join(tmpdir(), "bench-engine-"));
+  try {
+    await withRows(createRows(count), scratch, parts);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+interface Parts {
+  readonly rivalsAt: string | undefined;
+  readonly wants: (part: string) => boolean;
+}
+
+async function withRows(
+  rows: readonly BenchRow[],
+  scratch: string,
+  { rivalsAt, wants }: Parts,
+): Promise<void> {
+  say(`\n${rows.length} rows × ${DIMS} dimensions, a title of 12 words, a category, a price`);
+  const dataDirectory = join(scratch, "engine");
+  const before = process.memoryUsage().rss;
+  let engine = Engine.open({ dataDirectory });
+  const loading = await timed(() => {
+    for (let at = 0; at < rows.length; at += BATCH_ROWS) write(engine, rows.slice(at, at + BATCH_ROWS));
+  });
+  const values = (rows.length * (DIMS + 4)) / 1e6;
+  const rss = (process.memoryUsage().rss - before) / MIB;
+  const disk = statSync(join(dataDirectory, "engine.mdb")).size / MIB;
+  say(`  RSS   ${rss.toFixed(0)} MiB more, ${(rss / values).toFixed(1)} MiB per million values`);
+  say(`  disk  ${disk.toFixed(0)} MiB, ${(disk / values).toFixed(1)} MiB per million values`);
+  if (wants("writes")) {
+    const reopenings: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await engine.close();
+      const { value, ms } = await timed(() => openAndTouch(dataDirectory));
+      engine = value;
+      reopenings.push(ms);
+    }
+    const reopening = median(reopenings);
+    say("\nreopen");
+    say(`  load, ${BATCH_ROWS} rows a write${`${loading.ms.toFixed(0)} ms`.padStart(34)}`);
+    say(`  reopen${`${reopening.toFixed(0)} ms`.padStart(52)}  load ×${(loading.ms / reopening).toFixed(1)}`);
+    await upserts(engine, rows, scratch);
+  }
+  if (wants("searches")) {
+    const { rivals, missing } = await findRivals(rivalsAt, rows, scratch);
+    for (const name of missing) say(`\n${name}: not installed (see the head of server/bench/engine.ts)`);
+    await searches(engine, rows, rivals);
+  }
+  await engine.close();
+}
+
+await main();

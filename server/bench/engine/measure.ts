@@ -1,0 +1,33 @@
+/** Timing: contestants take turns, round by round, so that a busy moment of the machine meets all of them. */
+
+export interface Contestant {
+  readonly name: string;
+  readonly run: () => unknown;
+}
+
+/** Medians in ms by name, after `warmUps` rounds that do not count. */
+export async function race(
+  contestants: readonly Contestant[],
+  rounds: number,
+  warmUps = 3,
+): Promise<Map<string, number>> {
+  const times = new Map(contestants.map(({ name }) => [name, [] as number[]]));
+  for (let round = -warmUps; round < rounds; round++) {
+    for (const { name, run } of contestants) {
+      const started = performance.now();
+      await run();
+      if (round >= 0) times.get(name)?.push(performance.now() - started);
+    }
+  }
+  return new Map([...times].map(([name, list]) => [name, median(list)]));
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+export async function timed<T>(run: () => T | Promise<T>): Promise<{ value: T; ms: number }> {
+  const started = performance.now();
+  const value = await run();
+  return { value, ms: performance.now() - started };
+}
