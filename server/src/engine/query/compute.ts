@@ -30,8 +30,8 @@ function bindColumn(expression: Json, schema: Schema): Computed["evaluate"] {
   if (Array.isArray(expression) && expression[1] === "VectorDist") return bindVectorDist(expression, schema);
   const scorer = bindScore(expression, schema);
   return (table) => {
-    const scores = scorer(table);
-    return (slot) => scores[slot] ?? null;
+    const { values } = scorer(table);
+    return (slot) => values[slot] ?? null;
   };
 }
 

@@ -3,8 +3,10 @@ import { compareIds, compareNullable } from "../compare.js";
 import { badRequest } from "../errors.js";
 import { decimalOfFloat32 } from "../float-format.js";
 import { distances } from "../rank/distance.js";
+import { KSmallest } from "../rank/k-smallest.js";
 import { nearestCandidates } from "../rank/nearest.js";
 import type { OrderKey, RankBy } from "../rank/rank-by.js";
+import type { Scores } from "../rank/scores.js";
 import { topK } from "../rank/top-k.js";
 import type { Limit, PerLimit } from "../request-fields.js";
 import type { Bitset } from "../table/bitset.js";
@@ -51,13 +53,27 @@ function nearestHits(
     .map((i) => ({ slot: slots[i] as number, dist: decimalOfFloat32(found[i] as number) }));
 }
 
-function scoredHits(table: Table, selected: Bitset, scores: Float64Array, end: number): Hit[] {
-  const slots = selected.slots().filter((slot) => (scores[slot] as number) > 0);
+function scoredHits(table: Table, selected: Bitset, scores: Scores, end: number): Hit[] {
+  const { values } = scores;
+  const slots = bestScored(selected, scores, end);
   // A product of huge weights can overflow, and JSON knows no infinity.
-  const score = (i: number) => Math.min(scores[slots[i] as number] as number, Number.MAX_VALUE);
+  const score = (i: number) => Math.min(values[slots[i] as number] as number, Number.MAX_VALUE);
   const byScore = (a: number, b: number) =>
     score(b) - score(a) || compareSlots(table, slots[a] as number, slots[b] as number);
   return topK(slots.length, end, byScore).map((i) => ({ slot: slots[i] as number, dist: score(i) }));
+}
+
+/** The selected slots with a score, less those that `k` others certainly come before. */
+function bestScored(selected: Bitset, { values, slots }: Scores, k: number): number[] {
+  const best = new KSmallest(k);
+  const kept: number[] = [];
+  for (const slot of slots ?? selected.slots()) {
+    const score = Math.min(values[slot] as number, Number.MAX_VALUE);
+    if (!(score > 0) || -score > best.worst || !selected.has(slot)) continue;
+    best.offer(-score);
+    kept.push(slot);
+  }
+  return kept;
 }
 
 function compareSlots(table: Table, a: number, b: number): number {

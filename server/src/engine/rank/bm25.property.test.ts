@@ -47,9 +47,9 @@ it("scores as a direct transcription of the formula, whatever was written before
         for (const [id, content] of earlier.entries()) table.put(id, new Map([["text", content]]));
         for (const id of earlier.keys()) if (id >= texts.length) table.remove(id);
         for (const [id, content] of texts.entries()) table.put(id, new Map([["text", content]]));
-        const scores = bm25Scores(table, { attribute: "text", tokens, prefix: null });
+        const { values } = bm25Scores(table, { attribute: "text", tokens, prefix: null });
         texts.forEach((content, id) => {
-          const score = scores[table.slot(id) as number];
+          const score = values[table.slot(id) as number];
           expect(score).toBeCloseTo(transcription(texts, tokens, content), 10);
         });
       },

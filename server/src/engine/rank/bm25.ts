@@ -4,6 +4,7 @@
  */
 import type { Table } from "../table/table.js";
 import type { Postings, TextIndex } from "../table/text-index.js";
+import type { Scores } from "./scores.js";
 
 export interface Bm25Query {
   readonly attribute: string;
@@ -13,28 +14,35 @@ export interface Bm25Query {
   readonly prefix: string | null;
 }
 
-/** Scores by slot, zero where nothing matches; dead slots may hold a score. */
-export function bm25Scores(table: Table, query: Bm25Query): Float64Array {
-  const scores = new Float64Array(table.slotCount);
+/** Scores by slot, and the slots that have one; dead slots may have one too. */
+export function bm25Scores(table: Table, query: Bm25Query): Scores {
+  const sheet = {
+    values: new Float64Array(table.slotCount),
+    slots: new Int32Array(table.slotCount),
+    count: 0,
+  };
   const index = table.textIndex(query.attribute);
-  if (index === null) return scores;
-  const frequencies = new Map<string, number>();
-  for (const token of query.tokens) frequencies.set(token, (frequencies.get(token) ?? 0) + 1);
-  for (const [token, frequency] of frequencies) {
-    const postings = index.postings(token);
-    if (postings !== undefined) addTerm(scores, table, index, postings, frequency);
+  if (index !== null) {
+    const frequencies = new Map<string, number>();
+    for (const token of query.tokens) frequencies.set(token, (frequencies.get(token) ?? 0) + 1);
+    for (const [token, frequency] of frequencies) {
+      const postings = index.postings(token);
+      if (postings !== undefined) addTerm(sheet, table, index, postings, frequency);
+    }
+    if (query.prefix !== null) addPrefix(sheet, index, query.prefix);
   }
-  if (query.prefix !== null) addPrefix(scores, table, index, query.prefix);
-  return scores;
+  return { values: sheet.values, slots: sheet.slots.subarray(0, sheet.count) };
 }
 
-function addTerm(
-  scores: Float64Array,
-  table: Table,
-  index: TextIndex,
-  postings: Postings,
-  frequency: number,
-): void {
+interface Sheet {
+  readonly values: Float64Array;
+  /** The slots with a score, `count` of them. */
+  readonly slots: Int32Array;
+  count: number;
+}
+
+function addTerm(sheet: Sheet, table: Table, index: TextIndex, postings: Postings, frequency: number): void {
+  const { values, slots } = sheet;
   const { live } = table;
   const { k1, b, k3 } = index.analyzer.options;
   let documentFrequency = 0;
@@ -48,17 +56,22 @@ function addTerm(
     if (!live.has(slot)) continue;
     const count = postings.counts[i] as number;
     const length = 1 - b + (b * index.lengthOf(slot)) / average;
-    scores[slot] = (scores[slot] as number) + (weight * count * (k1 + 1)) / (count + k1 * length);
+    const before = values[slot] as number;
+    const score = before + (weight * count * (k1 + 1)) / (count + k1 * length);
+    if (before === 0 && score !== 0) slots[sheet.count++] = slot;
+    values[slot] = score;
   }
 }
 
-function addPrefix(scores: Float64Array, table: Table, index: TextIndex, prefix: string): void {
-  const seen = new Uint8Array(table.slotCount);
-  for (const { slots } of index.postingsWithPrefix(prefix)) {
-    for (const slot of slots) {
+function addPrefix(sheet: Sheet, index: TextIndex, prefix: string): void {
+  const { values, slots } = sheet;
+  const seen = new Uint8Array(values.length);
+  for (const postings of index.postingsWithPrefix(prefix)) {
+    for (const slot of postings.slots) {
       if (seen[slot] === 1) continue;
       seen[slot] = 1;
-      scores[slot] = (scores[slot] as number) + 1;
+      if (values[slot] === 0) slots[sheet.count++] = slot;
+      values[slot] = (values[slot] as number) + 1;
     }
   }
 }

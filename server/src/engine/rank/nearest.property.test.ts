@@ -9,6 +9,9 @@ import { topK } from "./top-k.js";
 
 const RUNS = process.env.LAYER_TEST_LONG === "1" ? 5_000 : 300;
 
+/** Small, so that a few vectors are many blocks, each cut by what those before it found. */
+const BLOCK_SLOTS = 8;
+
 /** The nearest of the given slots, ties by slot, with their distances. */
 function nearest(column: VectorColumn, slots: Int32Array, query: Float32Array, metric: Metric, k: number) {
   const found = distances(column, slots, query, metric);
@@ -68,7 +71,7 @@ describe("the scan's candidates", () => {
       fc.property(anyData, ({ dims, vectors, query, k, skipped }) => {
         const column = columnOf(dims, vectors);
         const slots = Int32Array.from(vectors.keys()).filter((slot) => !skipped.includes(slot));
-        const candidates = nearestCandidates(column, slots, query, metric, k);
+        const candidates = nearestCandidates(column, slots, query, metric, k, BLOCK_SLOTS);
         expect(nearest(column, candidates, query, metric, k)).toEqual(
           nearest(column, slots, query, metric, k),
         );

@@ -5,7 +5,8 @@ import type { Json } from "../json.js";
 import type { Metric } from "../schema/attribute.js";
 import type { Schema } from "../schema/schema.js";
 import { readVector, toVector } from "../values.js";
-import { bindScore, invalidRank, isCombiner, type Scorer } from "./score.js";
+import { bindScore, invalidRank, isCombiner } from "./score.js";
+import type { Scorer } from "./scores.js";
 
 export interface OrderKey {
   readonly attribute: string;

@@ -1,6 +1,6 @@
 /**
- * Score expressions: trees of BM25, sparse, filter and attribute clauses. A bound expression scores every slot at once
- * into one array, so combining clauses is arithmetic over arrays. A clause that does not match contributes 0.
+ * Score expressions: trees of BM25, sparse, filter and attribute clauses, bound to a schema. A clause that does not match
+ * contributes 0.
  */
 import { parseDatetime, parseDuration } from "../datetime.js";
 import { badRequest, wrongShape } from "../errors.js";
@@ -10,13 +10,10 @@ import { queryTokens, readLastAsPrefix } from "../filter/token-operators.js";
 import { describe, isObject, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
 import type { Schema } from "../schema/schema.js";
-import type { Table } from "../table/table.js";
 import { createAnalyzer } from "../text/analyzer.js";
 import { type SparseVector, toSparse } from "../values.js";
 import { bm25Scores } from "./bm25.js";
-
-/** Scores by slot of a table; entries of dead slots mean nothing. NaN marks an absent attribute until it is combined. */
-export type Scorer = (table: Table) => Float64Array;
+import { combine, constant, everywhere, mapped, present, type Scorer, scaled } from "./scores.js";
 
 const COMBINERS: ReadonlySet<string> = new Set([
   "Sum",
@@ -61,7 +58,7 @@ function bind(expression: Json, schema: Schema, place: Place): Scorer {
   if (looksLikeFilter(expression)) return bindFilterClause(expression, schema);
   switch (head) {
     case "Sum":
-      return combine(bindAll(second, schema, inner), (a, b) => a + b);
+      return combine(bindAll(second, schema, inner), (a, b) => a + b, true);
     case "Max":
       return bindMax(expression, schema, inner);
     case "Product":
@@ -78,25 +75,6 @@ function bind(expression: Json, schema: Schema, place: Place): Scorer {
   }
 }
 
-function constant(value: number): Scorer {
-  return (table) => new Float64Array(table.slotCount).fill(value);
-}
-
-/** Absent attributes count as 0 once they meet anything else. */
-function present(scorer: Scorer): Scorer {
-  return (table) => scorer(table).map((score) => (Number.isNaN(score) ? 0 : score));
-}
-
-function combine(clauses: readonly Scorer[], fold: (a: number, b: number) => number): Scorer {
-  return (table) => {
-    const [first, ...rest] = clauses.map((clause) => present(clause)(table));
-    const total = first ?? new Float64Array(table.slotCount);
-    for (const scores of rest)
-      for (let i = 0; i < total.length; i++) total[i] = fold(total[i] as number, scores[i] as number);
-    return total;
-  };
-}
-
 function bindAll(list: Json | undefined, schema: Schema, place: Place): Scorer[] {
   if (!Array.isArray(list)) throw invalidRank();
   if (list.length === 0) throw badRequest("rank_by cannot combine an empty list of expressions");
@@ -108,7 +86,7 @@ function bindMax(expression: readonly Json[], schema: Schema, place: Place): Sco
   const listed = expression.length === 2 ? expression[1] : expression.slice(1);
   const guarded =
     place.guarded || (Array.isArray(listed) && listed.some((e) => typeof e === "number" && e >= 0));
-  return combine(bindAll(listed, schema, { ...place, guarded }), Math.max);
+  return combine(bindAll(listed, schema, { ...place, guarded }), Math.max, false);
 }
 
 function bindProduct([, a, b]: readonly Json[], schema: Schema, place: Place): Scorer {
@@ -116,15 +94,16 @@ function bindProduct([, a, b]: readonly Json[], schema: Schema, place: Place): S
   if (typeof weight !== "number" || clause === undefined) throw invalidRank();
   if (weight < 0) throw badRequest(`Product weight must not be negative, got ${weight}`);
   const scorer = bind(clause, schema, place);
-  return (table) => scorer(table).map((score) => score * weight);
+  return scaled(scorer, weight);
 }
 
 function bindFilterClause(expression: Json, schema: Schema): Scorer {
   const filter = bindFilter(expression, schema, "rank_by");
   return (table) => {
-    const scores = new Float64Array(table.slotCount);
-    for (const slot of selectSlots(table, filter).slots()) scores[slot] = 1;
-    return scores;
+    const values = new Float64Array(table.slotCount);
+    const slots = selectSlots(table, filter).slots();
+    for (const slot of slots) values[slot] = 1;
+    return { values, slots };
   };
 }
 
@@ -166,7 +145,7 @@ function bindSparse(head: Json, query: Json, schema: Schema): Scorer {
       for (const [dim, weight] of wanted) dot += weight * (vector.get(dim) ?? 0);
       scores[slot] = dot;
     }
-    return scores;
+    return everywhere(scores);
   };
 }
 
@@ -189,7 +168,7 @@ function bindAttribute(head: Json, schema: Schema, place: Place): Scorer {
       const value = table.value(slot, name);
       if (value !== null) scores[slot] = Number(value);
     }
-    return scores;
+    return everywhere(scores);
   };
 }
 
@@ -203,12 +182,11 @@ function bindCurve(expression: readonly Json[], schema: Schema, place: Place): S
     throw badRequest(`${head} exponent must be greater than 0`);
   const scorer = bind(clause, schema, place);
   const m = midpoint ** exponent;
-  return (table) =>
-    scorer(table).map((score) => {
-      if (Number.isNaN(score)) return 0;
-      const s = Math.max(0, score) ** exponent;
-      return (head === "Saturate" ? s : m) / (s + m);
-    });
+  return mapped(scorer, (score) => {
+    if (Number.isNaN(score)) return 0;
+    const s = Math.max(0, score) ** exponent;
+    return (head === "Saturate" ? s : m) / (s + m);
+  });
 }
 
 function readMidpoint(value: Json, operator: string): number {
@@ -227,5 +205,5 @@ function bindDist([, clause, origin]: readonly Json[], schema: Schema, place: Pl
     throw badRequest(`Dist origin must be a number or a datetime, got '${describe(origin ?? null)}'`);
   }
   const scorer = bind(clause, schema, place);
-  return (table) => scorer(table).map((score) => Math.abs(score - Number(from)));
+  return mapped(scorer, (score) => Math.abs(score - Number(from)));
 }

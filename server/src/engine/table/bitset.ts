@@ -91,6 +91,10 @@ export class Bitset {
     let n = 0;
     for (let i = 0; i < this.words.length; i++) {
       let word = this.words[i] as number;
+      if (word === 0xffffffff) {
+        for (let slot = i << 5; slot < (i + 1) << 5; slot++) out[n++] = slot;
+        continue;
+      }
       while (word !== 0) {
         const low = word & -word;
         out[n++] = (i << 5) + (31 - Math.clz32(low));

@@ -78,6 +78,8 @@ export class VectorColumn implements Column {
   elements: Float32Array = new Float32Array(0);
   /** By slot, the sum of the vector's squared elements, kept because every cosine needs it; NaN where there is none. */
   squares = new Float64Array(0);
+  /** By slot, the vector's length as the scan wants it: NaN where float32 could overflow or vanish, or there is none. */
+  norms = new Float32Array(0);
   /** Where the elements are once there are many; null while they are in a plain array. */
   memory: VectorMemory | null = null;
 
@@ -105,13 +107,18 @@ export class VectorColumn implements Column {
     if (slot >= this.squares.length) this.reserveSquares(Math.max(slot + 1, this.squares.length * 2));
     if ((slot + 1) * this.dims > this.elements.length) this.reserveElements(slot + 1);
     this.elements.set(value as Float32Array, slot * this.dims);
-    this.squares[slot] = sumOfSquares(value as Float32Array);
+    const squares = sumOfSquares(value as Float32Array);
+    this.squares[slot] = squares;
+    this.norms[slot] = scanNorm(squares);
   }
 
   private reserveSquares(slots: number): void {
     const squares = new Float64Array(slots).fill(Number.NaN);
     squares.set(this.squares);
     this.squares = squares;
+    const norms = new Float32Array(slots).fill(Number.NaN);
+    norms.set(this.norms);
+    this.norms = norms;
   }
 
   private reserveElements(slots: number): void {
@@ -142,9 +149,20 @@ export class VectorColumn implements Column {
       if ((this.squares[old] as number) >= 0) this.elements.set(from, slot * dims);
     });
     this.squares = squares;
+    this.norms = Float32Array.from(squares, scanNorm);
     // A plain array is cut to size; a memory keeps its room for what comes next.
     if (!isHalfEmpty && memory === null) this.elements = elements.slice(0, kept.length * dims);
   }
+}
+
+/** Lengths between these have products, with each other and within a dot product, that float32 keeps. */
+const SCAN_NORM_MIN = 2 ** -50;
+const SCAN_NORM_MAX = 2 ** 60;
+
+/** The length of a vector for the scan, NaN when the scan could not judge the vector. */
+export function scanNorm(squares: number): number {
+  const norm = Math.sqrt(squares);
+  return norm >= SCAN_NORM_MIN && norm <= SCAN_NORM_MAX ? norm : Number.NaN;
 }
 
 export function sumOfSquares(vector: Float32Array): number {

@@ -1,28 +1,36 @@
-;; The vector scan: dot products, or sums of squared differences, of one query with many stored vectors, in float32.
+;; The vector scan: dot products, or sums of squared differences, of one query with many stored vectors, in float32, and
+;; of each only the slots that are near enough.
 ;;
-;; Both functions take byte addresses in the imported memory:
+;; Both functions take byte addresses in the imported memory, and give the number of slots they kept:
 ;;   elements  first element of slot 0; slot s starts at elements + s * dims * 4
-;;   slots     `count` slot numbers, u32
+;;   slots     `count` slot numbers, u32; the kept ones are written over the first of them
+;;   norms     dotProducts only: `count` float32, parallel to `slots`
 ;;   query     `dims` float32
-;;   out       `count` float32 results, in the order of `slots`
+;;   out       float32 results, parallel to the kept slots
+;;   cut       a dot product below cut * norm is not kept, nor a sum above cut; NaN on either side keeps
 ;; Sixteen sums run side by side, so an addition waits for the one sixteen elements before it, not for its neighbour.
 (module
   (import "engine" "memory" (memory 1))
 
   (func (export "dotProducts")
-    (param $elements i32) (param $slots i32) (param $count i32) (param $dims i32) (param $query i32) (param $out i32)
+    (param $elements i32) (param $slots i32) (param $norms i32) (param $count i32) (param $dims i32)
+    (param $query i32) (param $out i32) (param $cut f32) (result i32)
+    (local $slot i32) (local $kept i32) (local $first i32)
     (local $end16 i32) (local $end4 i32) (local $end i32) (local $last i32)
     (local $at i32) (local $q i32) (local $sum f32)
     (local $a v128) (local $b v128) (local $c v128) (local $d v128)
     (local.set $end16 (i32.add (local.get $query) (i32.shl (i32.and (local.get $dims) (i32.const -16)) (i32.const 2))))
     (local.set $end4 (i32.add (local.get $query) (i32.shl (i32.and (local.get $dims) (i32.const -4)) (i32.const 2))))
     (local.set $end (i32.add (local.get $query) (i32.shl (local.get $dims) (i32.const 2))))
+    (local.set $kept (local.get $slots))
+    (local.set $first (local.get $slots))
     (local.set $last (i32.add (local.get $slots) (i32.shl (local.get $count) (i32.const 2))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $slots) (local.get $last)))
+        (local.set $slot (i32.load (local.get $slots)))
         (local.set $at (i32.add (local.get $elements)
-          (i32.shl (i32.mul (i32.load (local.get $slots)) (local.get $dims)) (i32.const 2))))
+          (i32.shl (i32.mul (local.get $slot) (local.get $dims)) (i32.const 2))))
         (local.set $q (local.get $query))
         (local.set $a (v128.const i32x4 0 0 0 0))
         (local.set $b (v128.const i32x4 0 0 0 0))
@@ -63,25 +71,37 @@
             (local.set $at (i32.add (local.get $at) (i32.const 4)))
             (local.set $q (i32.add (local.get $q) (i32.const 4)))
             (br $next1)))
-        (f32.store (local.get $out) (local.get $sum))
-        (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (local.set $slots (i32.add (local.get $slots) (i32.const 4)))
-        (br $next))))
+        (local.set $norms (i32.add (local.get $norms) (i32.const 4)))
+        (br_if $next
+          (f32.lt (local.get $sum)
+            (f32.mul (local.get $cut) (f32.load (i32.sub (local.get $norms) (i32.const 4))))))
+        (i32.store (local.get $kept) (local.get $slot))
+        (f32.store (local.get $out) (local.get $sum))
+        (local.set $kept (i32.add (local.get $kept) (i32.const 4)))
+        (local.set $out (i32.add (local.get $out) (i32.const 4)))
+        (br $next)))
+    (i32.sub (i32.shr_u (local.get $kept) (i32.const 2)) (i32.shr_u (local.get $first) (i32.const 2))))
 
   (func (export "squaredDifferences")
-    (param $elements i32) (param $slots i32) (param $count i32) (param $dims i32) (param $query i32) (param $out i32)
+    (param $elements i32) (param $slots i32) (param $count i32) (param $dims i32)
+    (param $query i32) (param $out i32) (param $cut f32) (result i32)
+    (local $slot i32) (local $kept i32) (local $first i32)
     (local $end16 i32) (local $end4 i32) (local $end i32) (local $last i32)
     (local $at i32) (local $q i32) (local $sum f32) (local $x f32) (local $v v128)
     (local $a v128) (local $b v128) (local $c v128) (local $d v128)
     (local.set $end16 (i32.add (local.get $query) (i32.shl (i32.and (local.get $dims) (i32.const -16)) (i32.const 2))))
     (local.set $end4 (i32.add (local.get $query) (i32.shl (i32.and (local.get $dims) (i32.const -4)) (i32.const 2))))
     (local.set $end (i32.add (local.get $query) (i32.shl (local.get $dims) (i32.const 2))))
+    (local.set $kept (local.get $slots))
+    (local.set $first (local.get $slots))
     (local.set $last (i32.add (local.get $slots) (i32.shl (local.get $count) (i32.const 2))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $slots) (local.get $last)))
+        (local.set $slot (i32.load (local.get $slots)))
         (local.set $at (i32.add (local.get $elements)
-          (i32.shl (i32.mul (i32.load (local.get $slots)) (local.get $dims)) (i32.const 2))))
+          (i32.shl (i32.mul (local.get $slot) (local.get $dims)) (i32.const 2))))
         (local.set $q (local.get $query))
         (local.set $a (v128.const i32x4 0 0 0 0))
         (local.set $b (v128.const i32x4 0 0 0 0))
@@ -122,7 +142,12 @@
             (local.set $at (i32.add (local.get $at) (i32.const 4)))
             (local.set $q (i32.add (local.get $q) (i32.const 4)))
             (br $next1)))
-        (f32.store (local.get $out) (local.get $sum))
-        (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (local.set $slots (i32.add (local.get $slots) (i32.const 4)))
-        (br $next)))))
+        (br_if $next
+          (f32.gt (local.get $sum) (local.get $cut)))
+        (i32.store (local.get $kept) (local.get $slot))
+        (f32.store (local.get $out) (local.get $sum))
+        (local.set $kept (i32.add (local.get $kept) (i32.const 4)))
+        (local.set $out (i32.add (local.get $out) (i32.const 4)))
+        (br $next)))
+    (i32.sub (i32.shr_u (local.get $kept) (i32.const 2)) (i32.shr_u (local.get $first) (i32.const 2)))))

@@ -3,7 +3,6 @@
  * which also spares the copy and the half-empty array of doubling. What the scan gives is float32 arithmetic: fast, and
  * wrong by a known bound; `rank/nearest.ts` says how exact results come of it.
  */
-import type { Metric } from "../schema/attribute.js";
 import { VECTOR_KERNEL } from "./vector-kernel.js";
 
 /** The part of WebAssembly that is used here; Node's types leave it to browser libraries. */
@@ -16,17 +15,27 @@ interface WasmRuntime {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 }
-type Kernel = (
-  elements: number,
-  slots: number,
-  count: number,
-  dims: number,
-  query: number,
-  out: number,
-) => void;
+/** Addresses, counts and the cut as `vector-kernel.wat` tells them; the result is how many slots were kept. */
 interface Kernels {
-  readonly dotProducts: Kernel;
-  readonly squaredDifferences: Kernel;
+  readonly dotProducts: (
+    elements: number,
+    slots: number,
+    norms: number,
+    count: number,
+    dims: number,
+    query: number,
+    out: number,
+    cut: number,
+  ) => number;
+  readonly squaredDifferences: (
+    elements: number,
+    slots: number,
+    count: number,
+    dims: number,
+    query: number,
+    out: number,
+    cut: number,
+  ) => number;
 }
 
 const PAGE_BYTES = 65_536;
@@ -36,16 +45,18 @@ const MEMORY_BYTES_MAX = 65_536 * PAGE_BYTES;
 /** Slots of one call of the kernel: its slots and results stay in the processor's first cache. */
 export const SCAN_BLOCK_SLOTS = 2_048;
 
-/** The front of the memory, before the elements: a block's slots, its results, and the query with room to spare. */
+/** The front of the memory, before the elements: a block's slots, its norms, its results, and the query. */
 const SLOTS_AT = 0;
-const OUT_AT = SCAN_BLOCK_SLOTS * 4;
+const NORMS_AT = SCAN_BLOCK_SLOTS * 4;
+const OUT_AT = NORMS_AT + SCAN_BLOCK_SLOTS * 4;
 const QUERY_AT = OUT_AT + SCAN_BLOCK_SLOTS * 4;
-const ELEMENTS_AT = PAGE_BYTES;
+const ELEMENTS_AT = 2 * PAGE_BYTES;
 
 export class VectorMemory {
   /** The stored elements, `dims` a slot; a new view after `reserve`. */
   elements: Float32Array;
-  private slots: Uint32Array;
+  private slots: Int32Array;
+  private norms: Float32Array;
   private out: Float32Array;
   private query: Float32Array;
 
@@ -54,7 +65,7 @@ export class VectorMemory {
     private readonly kernels: Kernels,
     private readonly dims: number,
   ) {
-    [this.elements, this.slots, this.out, this.query] = this.views();
+    [this.elements, this.slots, this.norms, this.out, this.query] = this.views();
   }
 
   /**
@@ -87,36 +98,62 @@ export class VectorMemory {
     } catch {
       return false;
     }
-    [this.elements, this.slots, this.out, this.query] = this.views();
+    [this.elements, this.slots, this.norms, this.out, this.query] = this.views();
     return true;
   }
 
-  private views(): [Float32Array, Uint32Array, Float32Array, Float32Array] {
+  private views(): [Float32Array, Int32Array, Float32Array, Float32Array, Float32Array] {
     const { buffer } = this.memory;
     return [
       new Float32Array(buffer, ELEMENTS_AT),
-      new Uint32Array(buffer, SLOTS_AT, SCAN_BLOCK_SLOTS),
+      new Int32Array(buffer, SLOTS_AT, SCAN_BLOCK_SLOTS),
+      new Float32Array(buffer, NORMS_AT, SCAN_BLOCK_SLOTS),
       new Float32Array(buffer, OUT_AT, SCAN_BLOCK_SLOTS),
       new Float32Array(buffer, QUERY_AT, this.dims),
     ];
   }
 
-  /** Sets the vector that `scan` compares with. */
+  /** Sets the vector that the scans compare with. */
   setQuery(query: Float32Array): void {
     this.query.set(query);
   }
 
   /**
-   * Compares the query with the vectors of at most `SCAN_BLOCK_SLOTS` slots. The result is parallel to `slots` and valid
-   * until the next call: dot products for cosine distance, sums of squared differences for euclidean.
+   * Dot products of the query with the vectors of at most `SCAN_BLOCK_SLOTS` slots, less those below `cut` times the
+   * slot's norm; a NaN on either side leaves nothing out. `norms` is by slot.
    */
-  scan(slots: Int32Array, metric: Metric): Float32Array {
+  scanDotProducts(slots: Int32Array, norms: Float32Array, cut: number): Scanned {
+    const count = slots.length;
     this.slots.set(slots);
-    const { dotProducts, squaredDifferences } = this.kernels;
-    const kernel = metric === "cosine_distance" ? dotProducts : squaredDifferences;
-    kernel(ELEMENTS_AT, SLOTS_AT, slots.length, this.dims, QUERY_AT, OUT_AT);
-    return this.out;
+    const [first = 0] = slots;
+    // Slots ascend, so this means that there are no gaps.
+    if (slots[count - 1] === first + count - 1) this.norms.set(norms.subarray(first, first + count));
+    else for (let i = 0; i < count; i++) this.norms[i] = norms[slots[i] as number] as number;
+    const { dotProducts } = this.kernels;
+    return this.scanned(
+      dotProducts(ELEMENTS_AT, SLOTS_AT, NORMS_AT, count, this.dims, QUERY_AT, OUT_AT, cut),
+    );
   }
+
+  /** Sums of squared differences from the query, less those above `cut`, as `scanDotProducts` otherwise. */
+  scanSquaredDifferences(slots: Int32Array, cut: number): Scanned {
+    this.slots.set(slots);
+    const { squaredDifferences } = this.kernels;
+    return this.scanned(
+      squaredDifferences(ELEMENTS_AT, SLOTS_AT, slots.length, this.dims, QUERY_AT, OUT_AT, cut),
+    );
+  }
+
+  private scanned(count: number): Scanned {
+    return { count, slots: this.slots, values: this.out };
+  }
+}
+
+/** What a scan kept: the first `count` entries of two parallel arrays, valid until the next scan. */
+export interface Scanned {
+  readonly count: number;
+  readonly slots: Int32Array;
+  readonly values: Float32Array;
 }
 
 /** Pages that hold `slots` vectors, an eighth added to grow into; null beyond what a memory can be. */
