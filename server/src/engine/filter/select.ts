@@ -8,9 +8,9 @@ import type { TextIndex } from "../table/text-index.js";
 import type { ValueIndex } from "../table/value-index.js";
 import type { Filter, Leaf, Shortcut } from "./expression.js";
 
-/** The live documents that pass. The set is the caller's to change. */
+/** The live documents that pass. Without a filter it is the table's own set: callers must not change it. */
 export function selectSlots(table: Table, filter: Filter | null): Bitset {
-  if (filter === null) return table.live.copy();
+  if (filter === null) return table.live;
   return select(table, filter).intersect(table.live);
 }
 
@@ -76,14 +76,14 @@ function slotsOfIds(table: Table, ids: readonly (string | number | bigint | bool
 
 function slotsHolding(table: Table, index: ValueIndex, shortcut: Shortcut & { kind: "holds" }): Bitset {
   const set = new Bitset(table.slotCount);
-  for (const value of shortcut.values) for (const slot of index.slots(value)) set.add(slot);
+  for (const value of shortcut.values) set.addAll(index.slots(value));
   return set;
 }
 
 function slotsPassing(table: Table, index: ValueIndex, shortcut: Shortcut & { kind: "distinct" }): Bitset {
   const set = new Bitset(table.slotCount);
   for (const [value, slots] of index.entries()) {
-    if (shortcut.passes(value)) for (const slot of slots) set.add(slot);
+    if (shortcut.passes(value)) set.addAll(slots);
   }
   return set;
 }
@@ -92,8 +92,7 @@ function slotsOfTerms(table: Table, index: TextIndex, shortcut: Shortcut & { kin
   const sets = shortcut.terms.map((term) => Bitset.of(table.slotCount, index.postings(term)?.slots ?? []));
   if (shortcut.prefix !== null) {
     const set = new Bitset(table.slotCount);
-    for (const { slots } of index.postingsWithPrefix(shortcut.prefix))
-      for (const slot of slots) set.add(slot);
+    for (const { slots } of index.postingsWithPrefix(shortcut.prefix)) set.addAll(slots);
     sets.push(set);
   }
   const [first = new Bitset(table.slotCount), ...rest] = sets;

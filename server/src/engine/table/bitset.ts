@@ -3,6 +3,8 @@ export class Bitset {
   private words: Uint32Array;
   /** Number of slots the set speaks about; bits at and beyond it are zero. */
   size: number;
+  /** The members as `slots` last listed them; null after a change. */
+  private listed: Int32Array | null = null;
 
   constructor(size: number) {
     this.size = size;
@@ -28,12 +30,21 @@ export class Bitset {
     if (slot >= this.size) this.grow(slot + 1);
     const word = slot >>> 5;
     this.words[word] = (this.words[word] as number) | (1 << (slot & 31));
+    this.listed = null;
+  }
+
+  /** Adds slots that all lie within the size. */
+  addAll(slots: readonly number[]): void {
+    const { words } = this;
+    for (const slot of slots) words[slot >>> 5] = (words[slot >>> 5] as number) | (1 << (slot & 31));
+    this.listed = null;
   }
 
   remove(slot: number): void {
     if (slot >= this.size) return;
     const word = slot >>> 5;
     this.words[word] = (this.words[word] as number) & ~(1 << (slot & 31));
+    this.listed = null;
   }
 
   private grow(size: number): void {
@@ -53,8 +64,10 @@ export class Bitset {
 
   /** Keeps what both hold; in place. The other may be shorter: what it does not speak about is absent. */
   intersect(other: Bitset): this {
-    for (let i = 0; i < this.words.length; i++)
-      this.words[i] = (this.words[i] as number) & (other.words[i] ?? 0);
+    const { words } = this;
+    const others = other.words;
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) & (others[i] ?? 0);
+    this.listed = null;
     return this;
   }
 
@@ -62,6 +75,7 @@ export class Bitset {
   unite(other: Bitset): this {
     for (let i = 0; i < this.words.length; i++)
       this.words[i] = (this.words[i] as number) | (other.words[i] ?? 0);
+    this.listed = null;
     return this;
   }
 
@@ -69,6 +83,7 @@ export class Bitset {
   invert(): this {
     for (let i = 0; i < this.words.length; i++) this.words[i] = ~(this.words[i] as number);
     this.clearTail();
+    this.listed = null;
     return this;
   }
 
@@ -80,17 +95,24 @@ export class Bitset {
   }
 
   count(): number {
+    const { words } = this;
     let total = 0;
-    for (const word of this.words) total += popCount(word);
+    for (let i = 0; i < words.length; i++) if (words[i] !== 0) total += popCount(words[i] as number);
     return total;
   }
 
-  /** The members in ascending order. */
+  /** The members in ascending order; the caller must not change the list. */
   slots(): Int32Array {
+    this.listed ??= this.list();
+    return this.listed;
+  }
+
+  private list(): Int32Array {
+    const { words } = this;
     const out = new Int32Array(this.count());
     let n = 0;
-    for (let i = 0; i < this.words.length; i++) {
-      let word = this.words[i] as number;
+    for (let i = 0; i < words.length; i++) {
+      let word = words[i] as number;
       if (word === 0xffffffff) {
         for (let slot = i << 5; slot < (i + 1) << 5; slot++) out[n++] = slot;
         continue;

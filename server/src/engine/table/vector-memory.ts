@@ -128,7 +128,7 @@ export class VectorMemory {
     const [first = 0] = slots;
     // Slots ascend, so this means that there are no gaps.
     if (slots[count - 1] === first + count - 1) this.norms.set(norms.subarray(first, first + count));
-    else for (let i = 0; i < count; i++) this.norms[i] = norms[slots[i] as number] as number;
+    else gather(norms, slots, this.norms);
     const { dotProducts } = this.kernels;
     return this.scanned(
       dotProducts(ELEMENTS_AT, SLOTS_AT, NORMS_AT, count, this.dims, QUERY_AT, OUT_AT, cut),
@@ -147,6 +147,10 @@ export class VectorMemory {
   private scanned(count: number): Scanned {
     return { count, slots: this.slots, values: this.out };
   }
+}
+
+function gather(norms: Float32Array, slots: Int32Array, into: Float32Array): void {
+  for (let i = 0; i < slots.length; i++) into[i] = norms[slots[i] as number] as number;
 }
 
 /** What a scan kept: the first `count` entries of two parallel arrays, valid until the next scan. */
