@@ -21,6 +21,7 @@ import { EMPTY_SCHEMA, printSchema } from "./schema/schema.js";
 import type { NamespaceRecord } from "./store/namespace-record.js";
 import { Store } from "./store/store.js";
 import { Table } from "./table/table.js";
+import { checkQueryWork } from "./work.js";
 import { carriesDocuments, declaresId, planWrite, printOutcome } from "./write/plan.js";
 import { readWrite, type WriteRequest } from "./write/request.js";
 
@@ -192,6 +193,7 @@ export class Engine {
     const snapshot = this.snapshot(name);
     const request = readBody(body);
     checkConsistency(request);
+    checkQueryWork(request, snapshot.table.rowCount);
     const outcome =
       request.queries === undefined || request.queries === null
         ? runQuery(bindQuery(request, snapshot.schema), snapshot.table)
@@ -206,12 +208,17 @@ export class Engine {
   /** E3: what a query would do, in words. */
   explain(name: string, body: Json): Answer {
     const { schema, table } = this.snapshot(name);
-    return { plan_text: explain(bindQuery(readBody(body), schema), table) };
+    const request = readBody(body);
+    checkQueryWork(request, table.rowCount);
+    return { plan_text: explain(bindQuery(request, schema), table) };
   }
 
   /** E10: recall is 1 by construction; the counts and the ground truth are real. */
   recall(name: string, body: Json): Answer {
-    return evaluateRecall(readBody(body), this.snapshot(name));
+    const snapshot = this.snapshot(name);
+    const request = readBody(body);
+    checkQueryWork(request, snapshot.table.rowCount);
+    return evaluateRecall(request, snapshot);
   }
 
   private snapshot(name: string): Snapshot {

@@ -20,6 +20,12 @@ export const LIMITS = {
   patternChars: 1_024,
   /** Chosen here: logical bytes of all rows of one answer. Printed as JSON they stay below the longest text V8 can make. */
   answerBytes: 128 * 1024 * 1024,
+  /** Chosen here: clauses of a request times the documents each may have to be asked about; some seconds of work. */
+  work: 500_000_000,
+  /** Chosen here: keys and totals of all groups of a query, before its limit cuts them. */
+  groupValues: 2_000_000,
+  /** Chosen here: combinations of array elements that a query's groups are made of, over all documents. */
+  groupCombinations: 50_000_000,
   /** Chosen here: nesting of filters and rank expressions, so that recursion cannot exhaust the stack. */
   expressionDepth: 64,
 } as const;

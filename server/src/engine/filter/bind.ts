@@ -1,16 +1,33 @@
-/** Reads a filter of the wire and binds it to a schema. Throws 400 on a rule, 422 on a shape; `path` names the field. */
+/** Reads a filter of the wire and binds it to a schema. */
 import { badRequest, wrongShape } from "../errors.js";
 import { describeKind, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
+import { StepBudget } from "../pattern/automaton.js";
 import type { Schema } from "../schema/schema.js";
 import type { Filter } from "./expression.js";
 import { bindLeaf, isOperator } from "./operators.js";
 
-export function bindFilter(value: Json, schema: Schema, path: string): Filter {
-  return bind(value, schema, path, 0);
+/**
+ * Binds a filter. `path` names the field in messages; `steps` is what its patterns may take, shared by the filters of one
+ * request. Throws 400 on a rule, 422 on a shape.
+ */
+export function bindFilter(
+  value: Json,
+  schema: Schema,
+  path: string,
+  steps: StepBudget = new StepBudget(),
+): Filter {
+  return bind(value, { schema, path, steps }, 0);
 }
 
-function bind(value: Json, schema: Schema, path: string, depth: number): Filter {
+interface Binding {
+  readonly schema: Schema;
+  readonly path: string;
+  readonly steps: StepBudget;
+}
+
+function bind(value: Json, binding: Binding, depth: number): Filter {
+  const { path } = binding;
   if (depth > LIMITS.expressionDepth) {
     throw badRequest(`${path} is nested too deeply, limit is ${LIMITS.expressionDepth} levels`);
   }
@@ -20,21 +37,20 @@ function bind(value: Json, schema: Schema, path: string, depth: number): Filter 
   if ((head === "And" || head === "Or") && value.length === 2) {
     if (!Array.isArray(second))
       throw wrongShape(path, `invalid type: ${describeKind(second)}, expected a sequence`);
-    const operands = second.map((operand) => bind(operand, schema, path, depth + 1));
+    const operands = second.map((operand) => bind(operand, binding, depth + 1));
     return { kind: head === "And" ? "and" : "or", operands };
   }
   if (head === "Not" && value.length === 2) {
-    return { kind: "not", operand: bind(second as Json, schema, path, depth + 1) };
+    return { kind: "not", operand: bind(second as Json, binding, depth + 1) };
   }
   if (typeof head !== "string" || typeof second !== "string" || value.length < 3 || value.length > 4) {
     throw wrongShape(path, "data did not match any variant of untagged enum Filter");
   }
   if (!isOperator(second))
     throw wrongShape(path, `unknown variant \`${second}\`, expected a filter operator`);
-  return bindLeaf(
-    { attribute: head, operator: second, operand: value[2] as Json, options: value[3] ?? null },
-    schema,
-  );
+  const { schema, steps } = binding;
+  const [, , operand = null, options = null] = value;
+  return bindLeaf({ attribute: head, operator: second, operand, options, steps }, schema);
 }
 
 /** Whether a JSON value has the form of a filter, as opposed to another rank expression. */

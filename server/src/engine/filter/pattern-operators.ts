@@ -5,13 +5,16 @@
 import { badRequest } from "../errors.js";
 import { isInteger, isObject, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
-import { type Automaton, compile, PatternTooCostly, StepBudget } from "../pattern/automaton.js";
+import { type Automaton, compile, PatternTooCostly } from "../pattern/automaton.js";
 import { holdsWithin } from "../pattern/fuzzy.js";
 import { GlobSyntaxError, parseGlob } from "../pattern/glob.js";
 import { parseRegex, RegexSyntaxError } from "../pattern/regex.js";
 import type { Scalar, Value } from "../values.js";
 import type { Filter, Leaf } from "./expression.js";
 import { filterError, type RawLeaf, type Target, typeMismatch } from "./raw-leaf.js";
+
+/** What reading a pattern is charged, because a condition that refers to the incoming row reads it for each row. */
+const COMPILE_STEPS = 10_000;
 
 type TextTest = (text: string) => boolean;
 type Prepare = (leaf: RawLeaf, pattern: string) => TextTest;
@@ -77,9 +80,11 @@ function prepareRegex(leaf: RawLeaf, pattern: string): TextTest {
 }
 
 function compiled(leaf: RawLeaf, build: () => Automaton): TextTest {
-  const automaton = refusing(leaf, build);
-  const budget = new StepBudget();
-  return (text) => refusing(leaf, () => automaton.matches(text, budget));
+  const automaton = refusing(leaf, () => {
+    leaf.steps.spend(COMPILE_STEPS);
+    return build();
+  });
+  return (text) => refusing(leaf, () => automaton.matches(text, leaf.steps));
 }
 
 /** Turns what a pattern can do wrong into the caller's 400. */
@@ -105,8 +110,7 @@ function prepareFuzzy(leaf: RawLeaf, pattern: string): TextTest {
   const query = characters(pattern);
   const distance = allowedDistance(leaf, options.max_edit_distance ?? null, query.length);
   if (distance === null) return () => false;
-  const budget = new StepBudget();
-  return (text) => refusing(leaf, () => holdsWithin(characters(text), query, distance, budget));
+  return (text) => refusing(leaf, () => holdsWithin(characters(text), query, distance, leaf.steps));
 }
 
 /** The distance of the entry with the most characters not above the query's; null below the first entry. */

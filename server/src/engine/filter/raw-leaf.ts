@@ -1,6 +1,7 @@
 /** One condition of the wire before it is bound, and the words in which it is refused. */
 import { badRequest, type EngineError } from "../errors.js";
 import { describe, type Json } from "../json.js";
+import type { StepBudget } from "../pattern/automaton.js";
 import type { Attribute } from "../schema/attribute.js";
 import type { ScalarType } from "../schema/attribute-type.js";
 
@@ -10,6 +11,8 @@ export interface RawLeaf {
   readonly operator: string;
   readonly operand: Json;
   readonly options: Json;
+  /** What patterns of this request may still take. */
+  readonly steps: StepBudget;
 }
 
 /** The attribute a leaf speaks about; `id` has a type of its own and is always filterable. */

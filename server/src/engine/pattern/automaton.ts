@@ -20,7 +20,7 @@ export class PatternTooCostly extends Error {
   override readonly name = "PatternTooCostly";
 }
 
-/** Steps a pattern may take over all the texts of one query; some seconds of work. */
+/** Steps that all patterns of one request may take over all its texts; some seconds of work. */
 export class StepBudget {
   constructor(private left = 300_000_000) {}
 

@@ -181,11 +181,17 @@ function groups(
   schema: Schema,
 ): Printable[] {
   const found = new Map<unknown, Group>();
+  let combinations = 0;
+  const valuesPerGroup = groupBy.length + plan.aggregates.length;
   for (const slot of slots) {
-    for (const keys of keyTuples(table, slot, groupBy)) {
+    const tuples = keyTuples(table, slot, groupBy);
+    combinations += tuples.length;
+    if (combinations > LIMITS.groupCombinations) throw tooManyGroups();
+    for (const keys of tuples) {
       const name = keys.length === 1 ? keys[0] : groupKey(keys);
       let group = found.get(name);
       if (group === undefined) {
+        if (found.size * valuesPerGroup >= LIMITS.groupValues) throw tooManyGroups();
         group = { keys, totals: plan.aggregates.map(newTotal) };
         found.set(name, group);
       }
@@ -199,15 +205,22 @@ function groups(
   }));
 }
 
+function tooManyGroups() {
+  return badRequest(
+    `group_by makes too many groups, limits are ${LIMITS.groupValues} keys and totals and ${LIMITS.groupCombinations} combinations of elements; filter or group by fewer attributes`,
+  );
+}
+
 /** Every combination of a document's group keys: an array attribute gives one per distinct element, or null. */
 function keyTuples(table: Table, slot: number, groupBy: readonly GroupBy[]): (Scalar | null)[][] {
   return groupBy.reduce<(Scalar | null)[][]>(
     (tuples, { attribute, eachElement }) => {
       const value = table.value(slot, attribute);
       const choices = eachElement
-        ? new Set((value ?? [null]) as readonly (Scalar | null)[])
+        ? [...new Set((value ?? [null]) as readonly (Scalar | null)[])]
         : [value as Scalar | null];
-      return tuples.flatMap((tuple) => [...choices].map((choice) => [...tuple, choice]));
+      if (tuples.length * choices.length > LIMITS.groupValues) throw tooManyGroups();
+      return tuples.flatMap((tuple) => choices.map((choice) => [...tuple, choice]));
     },
     [[]],
   );

@@ -1,6 +1,7 @@
 /** `compute_attributes`: extra columns of a result, computed for the rows that are returned. */
 import { badRequest, unsupported, wrongShape } from "../errors.js";
 import { describeKind, isObject, type Json } from "../json.js";
+import type { StepBudget } from "../pattern/automaton.js";
 import { distances } from "../rank/distance.js";
 import { bindScore } from "../rank/score.js";
 import { checkAttributeName, type Schema } from "../schema/schema.js";
@@ -13,7 +14,7 @@ export interface Computed {
   readonly evaluate: (table: Table) => (slot: number) => number | null;
 }
 
-export function computeColumns(value: Json | undefined, schema: Schema): Computed[] {
+export function computeColumns(value: Json | undefined, schema: Schema, steps: StepBudget): Computed[] {
   if (value === undefined || value === null) return [];
   if (!isObject(value)) {
     throw wrongShape("compute_attributes", `invalid type: ${describeKind(value)}, expected a map`);
@@ -21,14 +22,14 @@ export function computeColumns(value: Json | undefined, schema: Schema): Compute
   return Object.entries(value).map(([name, expression]) => {
     checkAttributeName(name);
     if (name === "id") throw badRequest("compute_attributes cannot replace id");
-    return { name, evaluate: bindColumn(expression, schema) };
+    return { name, evaluate: bindColumn(expression, schema, steps) };
   });
 }
 
-function bindColumn(expression: Json, schema: Schema): Computed["evaluate"] {
+function bindColumn(expression: Json, schema: Schema, steps: StepBudget): Computed["evaluate"] {
   if (Array.isArray(expression) && expression[0] === "Highlight") throw unsupported("Highlight");
   if (Array.isArray(expression) && expression[1] === "VectorDist") return bindVectorDist(expression, schema);
-  const scorer = bindScore(expression, schema);
+  const scorer = bindScore(expression, schema, steps);
   return (table) => {
     const { values } = scorer(table);
     return (slot) => values[slot] ?? null;

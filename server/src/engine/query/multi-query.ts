@@ -4,6 +4,7 @@ import { badRequest, wrongShape } from "../errors.js";
 import type { Id } from "../ids.js";
 import { describeKind, isObject, type Json, type JsonObject, type Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
+import { StepBudget } from "../pattern/automaton.js";
 import { readBody, readLimit, readOffset, readVariant } from "../request-fields.js";
 import type { PrintedRow } from "./projection.js";
 import { bindQuery, type QueryOutcome, runQuery, type Snapshot } from "./query.js";
@@ -26,7 +27,8 @@ export function runMultiQuery(body: JsonObject, snapshot: Snapshot): MultiOutcom
     );
   }
   const encoding = readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
-  const bound = queries.map((query) => bindQuery(readBody(query), snapshot.schema, encoding));
+  const steps = new StepBudget();
+  const bound = queries.map((query) => bindQuery(readBody(query), snapshot.schema, { encoding, steps }));
   const fusion = readFusion(body, queries.length);
   let returnedBytes = 0;
   const outcomes = bound.map((query) => {

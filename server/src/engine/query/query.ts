@@ -5,6 +5,7 @@ import type { Filter } from "../filter/expression.js";
 import { selectSlots } from "../filter/select.js";
 import type { JsonObject, Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
+import { StepBudget } from "../pattern/automaton.js";
 import { bindRankBy, type RankBy } from "../rank/rank-by.js";
 import { type Limit, readLimit, readOffset, readVariant } from "../request-fields.js";
 import { METRICS } from "../schema/attribute.js";
@@ -47,8 +48,17 @@ export interface BoundQuery {
 
 const NO_LIMIT: Limit = { total: 0, per: null };
 
-/** Binds a single query. `encoding` comes from the root when the query is one of several. Throws 400 or 422. */
-export function bindQuery(body: JsonObject, schema: Schema, encoding?: VectorEncoding): BoundQuery {
+/** What the queries of one request share. */
+export interface Shared {
+  /** `vector_encoding` of the request that the query is one of. */
+  readonly encoding?: VectorEncoding;
+  /** What their patterns may take together. */
+  readonly steps?: StepBudget;
+}
+
+/** Binds a single query. Throws 400 or 422. */
+export function bindQuery(body: JsonObject, schema: Schema, shared: Shared = {}): BoundQuery {
+  const { steps = new StepBudget() } = shared;
   if (body.rerank_by !== undefined && body.rerank_by !== null) throw unsupported("hosted rerank models");
   const metric = readVariant(body, "distance_metric", METRICS);
   if (metric !== undefined && schema.metric !== null && metric !== schema.metric) {
@@ -56,18 +66,19 @@ export function bindQuery(body: JsonObject, schema: Schema, encoding?: VectorEnc
   }
   const aggregation = readAggregation(body, schema);
   const { filters } = body;
-  const filter = filters === undefined || filters === null ? null : bindFilter(filters, schema, "filters");
-  const vectorEncoding = encoding ?? readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
-  const printer = { schema, encoding: vectorEncoding, attributes: readProjection(body, schema) };
+  const filter =
+    filters === undefined || filters === null ? null : bindFilter(filters, schema, "filters", steps);
+  const encoding = shared.encoding ?? readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
+  const printer = { schema, encoding, attributes: readProjection(body, schema) };
   const base = { filter, aggregation, printer, computed: [] };
   if (aggregation !== null) {
     return { ...base, rank: { kind: "order", keys: [] }, limit: NO_LIMIT, offset: 0 };
   }
-  const rank = bindRankBy(body.rank_by ?? ["id", "asc"], schema, filter !== null);
+  const rank = bindRankBy(body.rank_by ?? ["id", "asc"], schema, filter !== null, steps);
   const limit = readLimit(body);
   if (limit === undefined) throw badRequest("rank_by queries must specify top_k or limit");
   checkPer(limit, schema);
-  const computed = computeColumns(body.compute_attributes, schema);
+  const computed = computeColumns(body.compute_attributes, schema, steps);
   return { ...base, rank, limit, offset: readOffset(body, ["rank_by"]), computed };
 }
 
@@ -94,7 +105,6 @@ export function runQuery(
     return { result, rows: null, returnedBytes: 0 };
   }
   const hits = rankHits(table, selected, query.rank, query.limit, query.offset);
-  const columns = query.computed.map(({ name, evaluate }) => ({ name, valueAt: evaluate(table) }));
   let bytes = 0;
   const rows = hits.map(({ slot, dist }) => {
     bytes += returnedBytes(query.printer, table, slot, dist);
@@ -103,12 +113,15 @@ export function runQuery(
         `query result is too large, limit is ${LIMITS.answerBytes} bytes; lower limit or include fewer attributes`,
       );
     }
-    const row = printRow(query.printer, table, slot, dist);
-    for (const { name, valueAt } of columns) {
-      const value = valueAt(slot);
-      if (value !== null) row[name] = value;
-    }
-    return row;
+    return printRow(query.printer, table, slot, dist);
   });
+  // Column by column, because each holds a score for the whole table.
+  for (const { name, evaluate } of query.computed) {
+    const valueAt = evaluate(table);
+    hits.forEach(({ slot }, i) => {
+      const value = valueAt(slot);
+      if (value !== null) (rows[i] as PrintedRow)[name] = value;
+    });
+  }
   return { result: { rows }, rows, returnedBytes: bytes };
 }

@@ -65,7 +65,7 @@ function scoredHits(table: Table, selected: Bitset, scores: Scores, end: number)
 
 /** The selected slots with a score, less those that `k` others certainly come before. */
 function bestScored(selected: Bitset, { values, slots }: Scores, k: number): number[] {
-  const best = new KSmallest(k);
+  const best = new KSmallest(Math.min(k, values.length));
   const kept: number[] = [];
   for (const slot of slots ?? selected.slots()) {
     const score = Math.min(values[slot] as number, Number.MAX_VALUE);

@@ -2,6 +2,7 @@
 import { badRequest, unsupported } from "../errors.js";
 import { looksLikeFilter } from "../filter/bind.js";
 import type { Json } from "../json.js";
+import { StepBudget } from "../pattern/automaton.js";
 import type { Metric } from "../schema/attribute.js";
 import type { Schema } from "../schema/schema.js";
 import { readVector, toVector } from "../values.js";
@@ -24,7 +25,12 @@ export type RankBy =
   | { readonly kind: "score"; readonly scorer: Scorer };
 
 /** Binds `rank_by`; `hasFilters` because kNN is refused without them. Throws 400 on a rule, 422 on a shape. */
-export function bindRankBy(value: Json, schema: Schema, hasFilters: boolean): RankBy {
+export function bindRankBy(
+  value: Json,
+  schema: Schema,
+  hasFilters: boolean,
+  steps: StepBudget = new StepBudget(),
+): RankBy {
   if (!Array.isArray(value)) throw invalidRank();
   if (value.length === 0) throw badRequest("rank_by cannot be empty");
   const [head, second] = value;
@@ -32,7 +38,7 @@ export function bindRankBy(value: Json, schema: Schema, hasFilters: boolean): Ra
   if (second === "asc" || second === "desc") return { kind: "order", keys: [bindKey(value, schema)] };
   if (second === "ANN" || second === "kNN") return bindNearest(value, schema, hasFilters);
   if (second === "BM25" || second === "SparseKNN" || isCombiner(head) || looksLikeFilter(value)) {
-    return { kind: "score", scorer: bindScore(value, schema) };
+    return { kind: "score", scorer: bindScore(value, schema, steps) };
   }
   throw invalidRank();
 }

@@ -9,6 +9,7 @@ import { selectSlots } from "../filter/select.js";
 import { queryTokens, readLastAsPrefix } from "../filter/token-operators.js";
 import { describe, isObject, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
+import { StepBudget } from "../pattern/automaton.js";
 import type { Schema } from "../schema/schema.js";
 import { createAnalyzer } from "../text/analyzer.js";
 import { type SparseVector, toSparse } from "../values.js";
@@ -31,14 +32,16 @@ export function isCombiner(name: Json | undefined): boolean {
 }
 
 /** Binds a score expression. Throws 400 on a rule, 422 when it is no expression at all. */
-export function bindScore(expression: Json, schema: Schema): Scorer {
-  return present(bind(expression, schema, { depth: 0, guarded: false }));
+export function bindScore(expression: Json, schema: Schema, steps: StepBudget = new StepBudget()): Scorer {
+  return present(bind(expression, schema, { depth: 0, guarded: false, steps }));
 }
 
 interface Place {
   readonly depth: number;
   /** Under something that keeps a signed number from becoming a negative score. */
   readonly guarded: boolean;
+  /** What patterns of this request may still take. */
+  readonly steps: StepBudget;
 }
 
 export function invalidRank(): Error {
@@ -52,10 +55,10 @@ function bind(expression: Json, schema: Schema, place: Place): Scorer {
   if (typeof expression === "number") return constant(expression);
   if (!Array.isArray(expression)) throw invalidRank();
   const [head, second, third] = expression;
-  const inner = { depth: place.depth + 1, guarded: place.guarded };
+  const inner = { ...place, depth: place.depth + 1 };
   if (second === "BM25") return bindBm25(expression, schema);
   if (second === "SparseKNN") return bindSparse(head as Json, third ?? null, schema);
-  if (looksLikeFilter(expression)) return bindFilterClause(expression, schema);
+  if (looksLikeFilter(expression)) return bindFilterClause(expression, schema, place);
   switch (head) {
     case "Sum":
       return combine(bindAll(second, schema, inner), (a, b) => a + b, true);
@@ -97,8 +100,8 @@ function bindProduct([, a, b]: readonly Json[], schema: Schema, place: Place): S
   return scaled(scorer, weight);
 }
 
-function bindFilterClause(expression: Json, schema: Schema): Scorer {
-  const filter = bindFilter(expression, schema, "rank_by");
+function bindFilterClause(expression: Json, schema: Schema, place: Place): Scorer {
+  const filter = bindFilter(expression, schema, "rank_by", place.steps);
   return (table) => {
     const values = new Float64Array(table.slotCount);
     const slots = selectSlots(table, filter).slots();

@@ -4,6 +4,7 @@ import { matches } from "../filter/expression.js";
 import { hasReferences, resolveReferences } from "../filter/references.js";
 import type { Id } from "../ids.js";
 import type { Json } from "../json.js";
+import { StepBudget } from "../pattern/automaton.js";
 import type { Schema } from "../schema/schema.js";
 import type { Value } from "../values.js";
 import type { IncomingDocument } from "./request.js";
@@ -26,14 +27,12 @@ export function createCondition(
     const filter = bindFilter(condition, schema, field);
     return (id) => matches(filter, (name) => lookUp(id, name));
   }
-  bindFilter(
-    resolveReferences(condition, () => null),
-    schema,
-    field,
-  );
+  const steps = new StepBudget();
+  const bind = (resolved: Json) => bindFilter(resolved, schema, field, steps);
+  bind(resolveReferences(condition, () => null));
   return (id, incoming) => {
     const resolved = resolveReferences(condition, (name) => incomingValue(incoming, name));
-    return matches(bindFilter(resolved, schema, field), (name) => lookUp(id, name));
+    return matches(bind(resolved), (name) => lookUp(id, name));
   };
 }
 

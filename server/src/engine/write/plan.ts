@@ -9,6 +9,7 @@ import { type AdjustableLimits, LIMITS } from "../limits.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema, vectorNames } from "../schema/schema.js";
 import { idBytes } from "../table/table.js";
 import { type Row, toValue, type Value, valueBytes } from "../values.js";
+import { checkWork } from "../work.js";
 import { type ConditionCheck, createCondition } from "./condition.js";
 import { deleteByFilter, dropColumns, patchByFilter } from "./filter-writes.js";
 import { inferAttributes } from "./infer.js";
@@ -43,6 +44,7 @@ interface Documents {
 export function planWrite(before: Before, request: WriteRequest, limits: AdjustableLimits): WritePlan {
   const schema = planSchema(before.schema, request);
   const documents = identify(request, schema);
+  checkWriteWork(request, before.table.rowCount);
   refuseVectorPatches(request, schema);
   const overlay = new Overlay(before.table, schema);
   dropColumns(overlay, before);
@@ -64,6 +66,16 @@ export function planWrite(before: Before, request: WriteRequest, limits: Adjusta
       queried: isQueried(request),
     },
   };
+}
+
+/** Filters ask every document, conditions the documents that are sent. */
+function checkWriteWork(request: WriteRequest, documents: number): void {
+  const { upserts, patches, deletes, upsertCondition, patchCondition, deleteCondition } = request;
+  const filters = [request.deleteByFilter?.filters ?? null, request.patchByFilter?.filters ?? null];
+  checkWork(filters, documents, "filter-based write");
+  checkWork([upsertCondition], upserts?.length ?? 0, "upsert_condition");
+  checkWork([patchCondition], patches?.length ?? 0, "patch_condition");
+  checkWork([deleteCondition], deletes?.length ?? 0, "delete_condition");
 }
 
 function isQueried(request: WriteRequest): boolean {
