@@ -23,6 +23,7 @@ describe("the command line", () => {
       "engine",
       "doctor",
       "config",
+      "--port",
       "--help",
       "--version",
       "SIGTERM",
@@ -44,6 +45,9 @@ describe("the command line", () => {
     [["run"], "unknown command 'run'"],
     [["serve", "now"], "unexpected argument 'now'"],
     [["--fast"], "unknown option '--fast'"],
+    [["engine", "--port", "http"], "--port http is not a port from 0 to 65535"],
+    [["engine", "--port", "65536"], "--port 65536 is not a port from 0 to 65535"],
+    [["doctor", "--port", "1"], "--port does not go with 'doctor'"],
   ])("answers %j with one line and exit code 2", async (args, problem) => {
     expect(await run(args)).toEqual({
       code: 2,

@@ -27,14 +27,15 @@ export interface Surroundings {
 
 /** Runs a command to its end and gives the exit code: 0 done, 1 could not start or is not well, 2 wrong command line. */
 export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { print, complain, environment } = surroundings;
+  const { print, complain } = surroundings;
   const command = readCommand(args);
-  if (typeof command === "object") {
+  if ("problem" in command) {
     complain(`hevlayer-gateway: ${command.problem}; see hevlayer-gateway --help`);
     return 2;
   }
+  const environment = { ...surroundings.environment, ...command.environment };
   try {
-    switch (command) {
+    switch (command.name) {
       case "help":
         print(helpText());
         return 0;
@@ -140,25 +141,48 @@ function banner(config: Config, url: string, storeLocation: string, engineUrl: s
 }
 
 const commands = ["serve", "engine", "doctor", "config"] as const;
-type Command = (typeof commands)[number] | "help" | "version" | { readonly problem: string };
+type CommandName = (typeof commands)[number] | "help" | "version";
+type Command =
+  | { readonly problem: string }
+  | {
+      readonly name: CommandName;
+      /** What options say instead of the environment. */
+      readonly environment?: Readonly<Record<string, string>>;
+    };
 
 function readCommand(args: readonly string[]): Command {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "v" } },
+      options: {
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean", short: "v" },
+        port: { type: "string" },
+      },
     });
-    if (values.help) return "help";
-    if (values.version) return "version";
-    const [name = "serve", extra] = positionals;
-    const command = commands.find((candidate) => candidate === name);
-    if (command === undefined) return { problem: `unknown command '${name}'` };
-    return extra === undefined ? command : { problem: `unexpected argument '${extra}'` };
+    if (values.help) return { name: "help" };
+    if (values.version) return { name: "version" };
+    const [given = "serve", extra] = positionals;
+    const name = commands.find((candidate) => candidate === given);
+    if (name === undefined) return { problem: `unknown command '${given}'` };
+    if (extra !== undefined) return { problem: `unexpected argument '${extra}'` };
+    return withPort(name, values.port);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { problem: message.split(".", 1)[0]?.replace(/^Unknown/, "unknown") ?? message };
   }
+}
+
+/** `--port` of the command that listens; the engine alone shares its machine with no gateway's PORT. */
+function withPort(name: CommandName, port: string | undefined): Command {
+  const alone = name === "engine" ? { PORT: "0" } : {};
+  if (port === undefined) return { name, environment: alone };
+  if (name !== "serve" && name !== "engine") return { problem: `--port does not go with '${name}'` };
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+    return { problem: `--port ${port} is not a port from 0 to 65535` };
+  }
+  return { name, environment: { ...alone, [name === "engine" ? "LAYER_ENGINE_PORT" : "PORT"]: port } };
 }
 
 function helpText(): string {
@@ -166,7 +190,7 @@ function helpText(): string {
     `  ${name}`,
     `      ${meaning} (${unit}; default ${defaultText})`,
   ]);
-  return `Usage: hevlayer-gateway [serve | engine | doctor | config] [--help] [--version]
+  return `Usage: hevlayer-gateway [serve | engine | doctor | config] [--port PORT] [--help] [--version]
 
 A gateway in front of Turbopuffer, with an embedded engine for development, tests and small data.
 
@@ -179,6 +203,7 @@ Commands
             are masked
 
 Options
+  --port PORT      of serve and engine: listen there, whatever PORT or LAYER_ENGINE_PORT says; 0 takes any free one
   -h, --help       print this text
   -v, --version    print the version
 

@@ -246,4 +246,22 @@ describe("the engine alone", () => {
     engine.child.kill("SIGTERM");
     expect(await engine.exit).toBe(0);
   });
+
+  it("listens on the port of --port, also when PORT or LAYER_ENGINE_PORT says another", async () => {
+    const port = await freePort();
+    const engine = run({ PORT: String(port), LAYER_ENGINE_PORT: "1" }, "engine", "--port", String(port));
+    await expect.poll(() => engine.stdout(), { timeout: 15_000 }).toContain(`http://127.0.0.1:${port}`);
+    expect((await fetch(`http://127.0.0.1:${port}/v1/namespaces`)).status).toBe(401);
+    engine.child.kill("SIGTERM");
+    expect(await engine.exit).toBe(0);
+  });
 });
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
