@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"runtime"
@@ -154,7 +155,7 @@ func (out *outgoing) setBody(body []byte, compress compressor) error {
 // userAgent names this package and the Go release it runs on.
 var userAgent = "hevlayer-go/" + Version + " (" + runtime.Version() + ")"
 
-// request makes the HTTP request for one attempt. Headers of the gateway's own are not sent elsewhere.
+// request makes the HTTP request for one attempt.
 func (out *outgoing) request(ctx context.Context, to *target) (*http.Request, error) {
 	address := to.base + out.path
 	if out.query != "" {
@@ -185,20 +186,14 @@ func (out *outgoing) request(ctx context.Context, to *target) (*http.Request, er
 	if out.gzipped {
 		request.Header.Set("Content-Encoding", "gzip")
 	}
-	for name, values := range out.headers {
-		if !to.direct || !isLayerHeader(name) {
-			request.Header[name] = values
-		}
+	// The caller's headers are meant for the gateway and may hold its credentials.
+	if !to.direct {
+		maps.Copy(request.Header, out.headers)
 	}
 	if to.key != "" {
 		request.Header.Set("Authorization", "Bearer "+to.key)
 	}
 	return request, nil
-}
-
-func isLayerHeader(name string) bool {
-	lower := strings.ToLower(name)
-	return strings.HasPrefix(lower, "x-hevlayer-") || strings.HasPrefix(lower, "x-layer-")
 }
 
 // decode reads a success into the value that into points at, with the headers that belong to it.

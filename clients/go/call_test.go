@@ -61,7 +61,7 @@ func TestQueryParametersAreSentAsSet(t *testing.T) {
 	equal(t, "nothing", list(nil), "/prefix/v2/namespaces")
 	equal(t, "zero fields", list(&ListNamespacesParams{}), "/prefix/v2/namespaces")
 	equal(t, "set fields", list(&ListNamespacesParams{Prefix: "a +&=", PageSize: 1000}), "/prefix/v2/namespaces?prefix=a%20%2B%26%3D&page_size=1000")
-	equal(t, "unknown ones", list(&ListNamespacesParams{Extra: map[string]any{"x": false, "y": nil}}, WithQuery("z", "1")), "/prefix/v2/namespaces?x=false&y=&z=1")
+	equal(t, "unknown ones", list(&ListNamespacesParams{Extra: map[string]any{"x": false, "y": ""}}, WithQuery("z", "1")), "/prefix/v2/namespaces?x=false&y=&z=1")
 
 	var params ListNamespacesParams
 	if err := json.Unmarshal([]byte(`{"page_size":0,"prefix":"","shadow":false}`), &params); err != nil {
@@ -73,6 +73,10 @@ func TestQueryParametersAreSentAsSet(t *testing.T) {
 		!strings.Contains(err.Error(), "query parameter x: struct {} cannot stand in a query string") {
 		t.Errorf("got %v", err)
 	}
+	if _, err := client.ListNamespaces(ctx, &ListNamespacesParams{Extra: map[string]any{"x": nil}}); err == nil ||
+		!strings.Contains(err.Error(), "query parameter x: null cannot stand in a query string") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestListsInQueriesJoinWithCommas(t *testing.T) {
@@ -82,7 +86,7 @@ func TestListsInQueriesJoinWithCommas(t *testing.T) {
 		attributes []string
 		want       string
 	}{
-		{[]string{"title", "price"}, "?include_attributes=title%2Cprice"},
+		{[]string{"title", "a,b"}, "?include_attributes=title,a%2Cb"},
 		{[]string{}, "?include_attributes="},
 		{nil, ""},
 	} {
@@ -239,22 +243,23 @@ func TestRequestReachesRoutesWithoutAMethod(t *testing.T) {
 	if _, err = client.Request(context.Background(), "GET", "/v2/x", nil); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	var refused *ConfigError
-	if _, err = client.Request(context.Background(), "GET", "v2/x", nil); !errors.As(err, &refused) {
-		t.Errorf("got %v", err)
+	for _, path := range []string{"", "v2/x", "/v2/../x", "/v2/%2E%2e/x", "/./x", "/v2/x#part", "/v2/100%"} {
+		var refused *ConfigError
+		if _, err = client.Request(context.Background(), "GET", path, nil); !errors.As(err, &refused) {
+			t.Errorf("%q: got %v", path, err)
+		}
 	}
 }
 
 func TestARedirectToAnotherOriginDropsTheKey(t *testing.T) {
-	other := serve(t, reply{status: 200, body: `{"status":"OK"}`})
+	other := serve(t, reply{status: 200, body: `{"status":"ok"}`})
 	here := serve(t, reply{status: 307, header: map[string]string{"Location": other.URL + "/elsewhere"}})
 	client, _ := testClient(t, here.URL)
-	if _, err := client.WriteNamespace(context.Background(), "n", &WriteRequest{Deletes: []DocumentID{1}}); err != nil {
+	if _, err := client.GetHealth(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "key at home", here.last(t).header.Get("Authorization"), "Bearer gateway-key")
 	equal(t, "key abroad", other.last(t).header.Get("Authorization"), "")
-	equal(t, "body", other.last(t).body, `{"deletes":[1]}`)
 }
 
 func TestDerivedClientsShareConnections(t *testing.T) {

@@ -67,8 +67,8 @@ func (c *Client) Request(ctx context.Context, method, path string, body any, opt
 	case "PUT", "DELETE":
 		op.safe = safeIdempotent
 	}
-	if !strings.HasPrefix(path, "/") {
-		return nil, c.refuse(op, "the path %q must begin with a slash", path)
+	if problem := rawPathProblem(path); problem != "" {
+		return nil, c.refuse(op, "the path %q %s", path, problem)
 	}
 	return call[any](ctx, c, op, arguments{rawPath: path, body: body}, opts)
 }

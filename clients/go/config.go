@@ -276,10 +276,11 @@ func newHTTPClient() *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 }
 
-// checkRedirect follows at most ten redirects and drops the key once the origin changes; net/http compares host names
-// alone and would hand it to another port.
+// checkRedirect follows at most ten redirects, of GET requests alone: net/http would send a redirected write on as a GET
+// without its body, and the page that answers would pass for a success. It drops the key once the origin changes; net/http
+// compares host names alone and would hand it to another port.
 func checkRedirect(request *http.Request, via []*http.Request) error {
-	if len(via) >= 10 {
+	if len(via) >= 10 || via[0].Method != http.MethodGet {
 		return http.ErrUseLastResponse
 	}
 	if first := via[0].URL; first.Scheme != request.URL.Scheme || first.Host != request.URL.Host {

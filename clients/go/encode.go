@@ -22,7 +22,7 @@ var Null = json.RawMessage("null")
 // encodeJSON writes value. Its error names the path to what JSON cannot carry.
 func encodeJSON(value any) ([]byte, error) {
 	scratch := scratches.Get().(*[]byte)
-	out, err := appendJSON((*scratch)[:0], value)
+	out, err := appendJSON((*scratch)[:0], value, 0)
 	if err != nil {
 		scratches.Put(scratch)
 		return nil, err
@@ -37,6 +37,11 @@ func encodeJSON(value any) ([]byte, error) {
 
 // scratches are the buffers that bodies grow in: growing each anew would copy a large one five times over.
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// encodeDepthMax bounds the nesting of a body: a map that holds itself would end the process, not the call.
+const encodeDepthMax = 512
+
+var errTooDeep = fmt.Errorf("nested deeper than %d levels, or circular", encodeDepthMax)
 
 // scratchMax is the largest buffer, in bytes, that is kept for the next body.
 const scratchMax = 32 << 20
@@ -62,7 +67,10 @@ func within(step string, err error) error {
 	return &pathError{step + "." + inner.path, inner.cause}
 }
 
-func appendJSON(out []byte, value any) ([]byte, error) {
+func appendJSON(out []byte, value any, depth int) ([]byte, error) {
+	if depth > encodeDepthMax {
+		return nil, errTooDeep
+	}
 	switch v := value.(type) {
 	case nil:
 		return append(out, "null"...), nil
@@ -85,40 +93,40 @@ func appendJSON(out []byte, value any) ([]byte, error) {
 	case []float32:
 		return appendFloats(out, v, 32)
 	case Row:
-		return appendRow(out, v)
+		return appendRow(out, v, depth)
 	case map[string]any:
-		return appendMap(out, v)
+		return appendMap(out, v, depth)
 	case []any:
-		return appendSlice(out, len(v), v == nil, func(out []byte, index int) ([]byte, error) { return appendJSON(out, v[index]) })
+		return appendSlice(out, len(v), v == nil, func(out []byte, index int) ([]byte, error) { return appendJSON(out, v[index], depth+1) })
 	case json.RawMessage, json.Number:
 		return appendForeign(out, v)
 	default:
-		return appendReflected(out, reflect.ValueOf(value))
+		return appendReflected(out, reflect.ValueOf(value), depth)
 	}
 }
 
-func appendReflected(out []byte, value reflect.Value) ([]byte, error) {
+func appendReflected(out []byte, value reflect.Value, depth int) ([]byte, error) {
 	switch value.Kind() {
 	case reflect.Pointer:
 		if value.IsNil() {
 			return append(out, "null"...), nil
 		}
 		if value.Elem().Kind() == reflect.Struct && planned(value.Elem().Type()) {
-			return appendStruct(out, value.Elem())
+			return appendStruct(out, value.Elem(), depth)
 		}
 	case reflect.Struct:
 		if planned(value.Type()) {
-			return appendStruct(out, value)
+			return appendStruct(out, value, depth)
 		}
 	case reflect.Slice:
 		if !marshals(value.Type()) && value.Type().Elem().Kind() != reflect.Uint8 {
 			return appendSlice(out, value.Len(), value.IsNil(), func(out []byte, index int) ([]byte, error) {
-				return appendJSON(out, value.Index(index).Interface())
+				return appendJSON(out, value.Index(index).Interface(), depth+1)
 			})
 		}
 	case reflect.Map:
 		if !marshals(value.Type()) && value.Type().ConvertibleTo(mapType) {
-			return appendMap(out, value.Convert(mapType).Interface().(map[string]any))
+			return appendMap(out, value.Convert(mapType).Interface().(map[string]any), depth)
 		}
 	}
 	return appendForeign(out, value.Interface())
@@ -139,7 +147,7 @@ var packagePath = reflect.TypeFor[plan]().PkgPath()
 
 func marshals(kind reflect.Type) bool { return kind.Implements(marshalerType) }
 
-func appendStruct(out []byte, value reflect.Value) ([]byte, error) {
+func appendStruct(out []byte, value reflect.Value, depth int) ([]byte, error) {
 	shape := planOf(value.Type())
 	out = append(out, '{')
 	start := len(out)
@@ -150,12 +158,12 @@ func appendStruct(out []byte, value reflect.Value) ([]byte, error) {
 			continue
 		}
 		out = appendKey(out, start, field.wire)
-		if out, err = appendJSON(out, member.Interface()); err != nil {
+		if out, err = appendJSON(out, member.Interface(), depth+1); err != nil {
 			return nil, within(field.wire, err)
 		}
 	}
 	if shape.extra >= 0 {
-		if out, err = appendExtra(out, start, shape, value); err != nil {
+		if out, err = appendExtra(out, start, shape, value, depth); err != nil {
 			return nil, err
 		}
 	}
@@ -163,7 +171,7 @@ func appendStruct(out []byte, value reflect.Value) ([]byte, error) {
 }
 
 // appendExtra writes the keys of Extra that no field has written.
-func appendExtra(out []byte, start int, shape *plan, value reflect.Value) ([]byte, error) {
+func appendExtra(out []byte, start int, shape *plan, value reflect.Value, depth int) ([]byte, error) {
 	extra, _ := value.Field(shape.extra).Interface().(map[string]any)
 	var err error
 	for _, wire := range sortedKeys(extra) {
@@ -171,22 +179,22 @@ func appendExtra(out []byte, start int, shape *plan, value reflect.Value) ([]byt
 			continue
 		}
 		out = appendKey(out, start, wire)
-		if out, err = appendJSON(out, extra[wire]); err != nil {
+		if out, err = appendJSON(out, extra[wire], depth+1); err != nil {
 			return nil, within(wire, err)
 		}
 	}
 	return out, nil
 }
 
-func appendRow(out []byte, row Row) ([]byte, error) {
-	out, err := appendMap(out, row)
+func appendRow(out []byte, row Row, depth int) ([]byte, error) {
+	out, err := appendMap(out, row, depth)
 	if err != nil && row["id"] != nil {
 		return nil, within(fmt.Sprintf(" (id %v)", row["id"]), err)
 	}
 	return out, err
 }
 
-func appendMap(out []byte, object map[string]any) ([]byte, error) {
+func appendMap(out []byte, object map[string]any, depth int) ([]byte, error) {
 	if object == nil {
 		return append(out, "null"...), nil
 	}
@@ -196,7 +204,7 @@ func appendMap(out []byte, object map[string]any) ([]byte, error) {
 	// Sorted, so that equal values give equal bytes.
 	for _, key := range sortedKeys(object) {
 		out = appendKey(out, start, key)
-		if out, err = appendJSON(out, object[key]); err != nil {
+		if out, err = appendJSON(out, object[key], depth+1); err != nil {
 			return nil, within(key, err)
 		}
 	}

@@ -212,7 +212,8 @@ func newAPIError(status int, header http.Header, body []byte) *APIError {
 	}
 	if json.Unmarshal(body, &answer) == nil {
 		code, message := textOf(answer.Error), textOf(answer.Message)
-		if message == "" && strings.ContainsRune(code, ' ') {
+		// The gateway's own bodies have a message beside the code; Turbopuffer's have prose in its place.
+		if !isText(answer.Message) {
 			code, message = "", code
 		}
 		e.Kind, e.Message = ErrorCode(code), message
@@ -228,6 +229,9 @@ func newAPIError(status int, header http.Header, body []byte) *APIError {
 	}
 	return e
 }
+
+// isText says whether a field is a string, if an empty one.
+func isText(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '"' }
 
 // textOf is a field's text when it is a string: a server may put anything there.
 func textOf(raw json.RawMessage) string {

@@ -49,7 +49,7 @@ func TestAnErrorBodyIsReadWhateverItsShape(t *testing.T) {
 	}{
 		{"gateway", `{"error":"UnsupportedByStore","message":"no","feature":"rerank"}`, "no", "UnsupportedByStore", -1},
 		{"turbopuffer", `{"status":"error","error":"namespace 'x' was not found"}`, "namespace 'x' was not found", "", -1},
-		{"code alone", `{"error":"conflict"}`, `{"error":"conflict"}`, "conflict", -1},
+		{"a word without a message", `{"error":"timeout"}`, "timeout", "", -1},
 		{"other types", `{"error":{"a":1},"message":5}`, `{"error":{"a":1},"message":5}`, "", -1},
 		{"an array", `["x"]`, `["x"]`, "", -1},
 		{"html", "<html>\n  <b>Bad Gateway</b>\n</html>", "<html> <b>Bad Gateway</b> </html>", "", -1},

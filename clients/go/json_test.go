@@ -338,3 +338,15 @@ func BenchmarkDecodeQueryResponse(b *testing.B) {
 		}
 	})
 }
+
+func TestABodyThatHoldsItselfIsRefused(t *testing.T) {
+	circle := map[string]any{}
+	circle["a"] = circle
+	list := []any{nil}
+	list[0] = list
+	for _, value := range []any{circle, list, Row{"id": "r", "circle": circle}} {
+		if _, err := encodeJSON(value); !errors.Is(err, errTooDeep) {
+			t.Errorf("got %.80v", err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package hevlayer
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -85,6 +86,24 @@ type arguments struct {
 	rawPath string
 }
 
+// rawPathProblem says why a path as the caller wrote it may not be sent, empty when it may: a dot segment, encoded or not,
+// would reach another route than the one that is written.
+func rawPathProblem(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return "must begin with a slash"
+	}
+	if strings.Contains(path, "#") {
+		return "must not hold a fragment"
+	}
+	route, _, _ := strings.Cut(path, "?")
+	for _, segment := range strings.Split(route, "/") {
+		if plain, err := url.PathUnescape(segment); err != nil || plain == "." || plain == ".." {
+			return "must not hold the segment " + strconv.Quote(segment)
+		}
+	}
+	return ""
+}
+
 // buildPath fills a route's braces with percent-encoded values. Empty, "." and ".." are refused: servers and proxies would
 // resolve them to another route.
 func buildPath(route string, values []string) (string, error) {
@@ -148,7 +167,7 @@ func (q *queryWriter) add(name string, value any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	q.join(spaceAsPercent(url.QueryEscape(name) + "=" + url.QueryEscape(text)))
+	q.join(queryEscape(name) + "=" + text)
 	return nil
 }
 
@@ -162,15 +181,18 @@ func (q *queryWriter) join(pair string) {
 // spaceAsPercent spells a space as %20: not every server reads the + of forms as one.
 func spaceAsPercent(encoded string) string { return strings.ReplaceAll(encoded, "+", "%20") }
 
-// queryText is a parameter's value; the items of a list are joined with commas, null is empty.
+// queryEscape percent-encodes text for a query string.
+func queryEscape(text string) string { return spaceAsPercent(url.QueryEscape(text)) }
+
+// queryText is a parameter's encoded value; the items of a list are joined with commas. Null has no spelling in a query.
 func queryText(value reflect.Value) (string, error) {
 	switch value.Kind() {
 	case reflect.Invalid:
-		return "", nil
+		return "", errors.New("null cannot stand in a query string")
 	case reflect.Pointer, reflect.Interface:
 		return queryText(value.Elem())
 	case reflect.String:
-		return value.String(), nil
+		return queryEscape(value.String()), nil
 	case reflect.Bool:
 		return strconv.FormatBool(value.Bool()), nil
 	case reflect.Int, reflect.Int64:

@@ -172,12 +172,13 @@ var ownHeaders = map[string]string{
 	"Transfer-Encoding": "the body sets it",
 }
 
-// WithHeader adds a request header. Headers that follow from other options or from the body are refused.
+// WithHeader adds a header to requests to the gateway; calls that go to Turbopuffer directly do not carry it. Headers that
+// follow from other options or from the body are refused.
 func WithHeader(name, value string) CallOption {
 	return callOption(func(s *callSettings) {
 		if reason, own := ownHeaders[http.CanonicalHeaderKey(name)]; own {
 			s.problem = configError("WithHeader: %s cannot be given: %s", name, reason)
-		} else if !isToken(name) || strings.ContainsAny(value, "\r\n\x00") {
+		} else if !isToken(name) || !isHeaderText(value) {
 			s.problem = configError("WithHeader: %q with its value is not a header", name)
 		}
 		s.headers = s.headers.Clone()
@@ -186,6 +187,11 @@ func WithHeader(name, value string) CallOption {
 		}
 		s.headers.Set(name, value)
 	})
+}
+
+// isHeaderText says whether a value is printable ASCII, with spaces and tabs: the rest arrives garbled, or as a second header.
+func isHeaderText(value string) bool {
+	return !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c >= 0x7f })
 }
 
 func isToken(name string) bool {

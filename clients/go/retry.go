@@ -3,6 +3,7 @@ package hevlayer
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -91,15 +92,16 @@ func (c *Client) retryWait(ctx context.Context, out *outgoing, err error, attemp
 	return wait, wait <= retryAfterMost && retryable(out.op.safe, status, asked)
 }
 
-// retryable judges an error status. The server's own word, x-should-retry, comes before all rules.
+// retryable judges an error status. A code that is never worth another try settles it; then the server's own word,
+// x-should-retry, comes before the rules for statuses.
 func retryable(safe safety, err *APIError, asked bool) bool {
+	if !err.Kind.Retryable() {
+		return false
+	}
 	switch strings.ToLower(err.Header.Get("X-Should-Retry")) {
 	case "true":
 		return true
 	case "false":
-		return false
-	}
-	if !err.Kind.Retryable() {
 		return false
 	}
 	if safe == safeOnce {
@@ -136,7 +138,7 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 // waitOf refuses what is no length of time, and bounds what a Duration cannot hold.
 func waitOf(seconds float64) (time.Duration, bool) {
 	const most = 1e9
-	if !(seconds >= 0) {
+	if !(seconds >= 0) || math.IsInf(seconds, 1) {
 		return 0, false
 	}
 	return time.Duration(min(seconds, most) * float64(time.Second)), true

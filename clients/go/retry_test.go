@@ -88,6 +88,7 @@ func TestStatusesAreRetriedByTheSafetyOfTheOperation(t *testing.T) {
 		{"cache_cold", reply{status: 503, body: `{"error":"cache_cold","message":"m"}`, header: header("Retry-After", "1")}, false, false, false},
 		{"gateway_draining", reply{status: 503, body: `{"error":"gateway_draining","message":"m"}`}, true, true, false},
 		{"x-should-retry true", reply{status: 409, header: header("x-should-retry", "true")}, true, true, true},
+		{"x-should-retry true on a code that never helps", reply{status: 503, body: `{"error":"cache_cold","message":"no"}`, header: header("x-should-retry", "true")}, false, false, false},
 		{"x-should-retry false", reply{status: 503, header: header("x-should-retry", "false")}, false, false, false},
 		{"a cut connection", reply{cut: true}, true, true, false},
 		{"a cut body", reply{status: 200, body: "{", cut: true}, true, true, false},
@@ -135,14 +136,18 @@ func TestARefusedConnectionIsRetriedEvenForAWrite(t *testing.T) {
 	}
 }
 
-func TestARedirectThatLeadsNowhereIsNoProofThatAWriteWasNotDone(t *testing.T) {
-	server := serve(t, reply{status: 302, header: map[string]string{"Location": closedURL(t)}})
-	client, _ := testClient(t, server.URL)
-	var connection *APIConnectionError
-	if err := once(client); !errors.As(err, &connection) {
-		t.Fatalf("got %v", err)
+func TestARedirectedWriteIsReportedAndNotSentAgain(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		elsewhere := serve(t, reply{status: 200, body: okStatus})
+		server := serve(t, reply{status: status, header: map[string]string{"Location": elsewhere.URL}})
+		client, _ := testClient(t, server.URL)
+		var answer *APIError
+		if err := once(client); !errors.As(err, &answer) || answer.StatusCode != status {
+			t.Fatalf("%d: got %v", status, err)
+		}
+		equal(t, "requests", len(server.sent()), 1)
+		equal(t, "requests elsewhere", len(elsewhere.sent()), 0)
 	}
-	equal(t, "requests", len(server.sent()), 1)
 }
 
 func TestAnHTTPClientThatReportsNoConnectionsIsJudgedByItsErrors(t *testing.T) {
@@ -184,6 +189,7 @@ func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 		{"retry-after-ms", "40", 40 * time.Millisecond, true},
 		{"Retry-After", "soon", 250 * time.Millisecond, true},
 		{"Retry-After", "-1", 250 * time.Millisecond, true},
+		{"Retry-After", "Infinity", 250 * time.Millisecond, true},
 		{"Retry-After", "NaN", 250 * time.Millisecond, true},
 	}
 	for _, c := range cases {
