@@ -168,6 +168,9 @@ async function openStore({ upstream: config, upstreamTimeoutMs }: Config, log: L
 async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded" }, log: Log) {
   const dataDir = path.join(config.dataDir, "engine");
   await prepareDataDir(dataDir);
+  const { faults, indexLagMs } = config;
+  if (faults !== undefined || indexLagMs > 0)
+    log.warn({ index_lag_ms: indexLagMs, faults: faults !== undefined }, "the engine simulates trouble");
   // The sources run through a loader during development; the entry is whatever this file itself is.
   const extension = path.extname(fileURLToPath(import.meta.url));
   return {
@@ -175,6 +178,8 @@ async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded
     dataDir,
     port: config.port,
     apiKey: config.storeKey,
+    indexLagMs,
+    ...(faults === undefined ? {} : { faults }),
     onEvent: (event: EngineEvent) => logEngineEvent(log, event),
   };
 }

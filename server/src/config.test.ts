@@ -21,7 +21,14 @@ describe("the configuration", () => {
       host: "127.0.0.1",
       port: 8080,
       usesLocalKey: true,
-      upstream: { kind: "embedded", port: 8081, dataDir: path.resolve(".hevlayer"), storeKey: "tpuf_local" },
+      upstream: {
+        kind: "embedded",
+        port: 8081,
+        dataDir: path.resolve(".hevlayer"),
+        storeKey: "tpuf_local",
+        faults: undefined,
+        indexLagMs: 0,
+      },
       upstreamTimeoutMs: 60_000,
       bodyBudgetBytes: 1024 ** 3,
       corsOrigins: [],
@@ -160,6 +167,8 @@ describe("the configuration", () => {
     };
     /** Our own, of which the contract says nothing. */
     const own = {
+      LAYER_ENGINE_FAULTS: "none",
+      LAYER_ENGINE_INDEX_LAG_MS: "0",
       AEROSPIKE_USER: "none",
       AEROSPIKE_PASSWORD: "none",
       AEROSPIKE_TLS_CA_FILE: "none",

@@ -9,7 +9,15 @@ import { readStores, type StoresConfig } from "./store-config.js";
 
 /** Where rows live: the engine run by this gateway, or a Turbopuffer endpoint elsewhere. */
 export type UpstreamConfig =
-  | { readonly kind: "embedded"; readonly port: number; readonly dataDir: string; readonly storeKey: string }
+  | {
+      readonly kind: "embedded";
+      readonly port: number;
+      readonly dataDir: string;
+      readonly storeKey: string;
+      /** Rules of simulated trouble as JSON text; undefined when there is none. */
+      readonly faults: string | undefined;
+      readonly indexLagMs: number;
+    }
   | { readonly kind: "remote"; readonly url: string; readonly storeKey: string };
 
 export interface Config {
@@ -102,6 +110,8 @@ function assemble(
         port: values.enginePort,
         dataDir: values.dataDir,
         storeKey: values.storeKey ?? LOCAL_KEY,
+        faults: values.engineFaults,
+        indexLagMs: values.engineIndexLagMs,
       }
     : { kind: "remote", url, storeKey: values.storeKey ?? "" };
   return {

@@ -54,6 +54,20 @@ export const settings = {
     min: 0,
     max: 65_535,
   }),
+  engineFaults: optionalText("LAYER_ENGINE_FAULTS", {
+    unit: "JSON list of rules",
+    meaning:
+      "trouble that the embedded engine simulates, for tests of callers: statuses, latency, resets, half bodies; docs/engine.md has the rules",
+    pattern: /^\[[\s\S]*\]$/,
+    rule: "must be a JSON list of fault rules",
+  }),
+  engineIndexLagMs: integer("LAYER_ENGINE_INDEX_LAG_MS", 0, {
+    unit: "milliseconds",
+    meaning:
+      "for tests of callers: how long after a write the embedded engine's metadata says that indexing is under way",
+    min: 0,
+    max: 86_400_000,
+  }),
   upstreamUrl: optionalHttpUrl("TPUF_URL", {
     unit: "URL",
     meaning:

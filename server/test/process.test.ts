@@ -247,6 +247,23 @@ describe("the engine alone", () => {
     expect(await engine.exit).toBe(0);
   });
 
+  it("simulates the trouble it is asked for, and refuses to guess at what it cannot read", async () => {
+    const faults = JSON.stringify([{ kind: "status", status: 429, retryAfterSeconds: 7, times: 1 }]);
+    const engine = run({ LAYER_ENGINE_FAULTS: faults }, "engine");
+    const url = () => /on (http:\S+)/.exec(engine.stdout())?.[1];
+    await expect.poll(url, { timeout: 15_000 }).toBeTruthy();
+    const list = () => fetch(`${url()}/v1/namespaces`, { headers: { authorization: "Bearer tpuf_local" } });
+    const first = await list();
+    expect([first.status, first.headers.get("retry-after")]).toEqual([429, "7"]);
+    expect((await list()).status).toBe(200);
+    engine.child.kill("SIGTERM");
+    expect(await engine.exit).toBe(0);
+
+    const wrong = run({ LAYER_ENGINE_FAULTS: '[{"kind":"flood"}]' }, "engine");
+    expect(await wrong.exit).toBe(1);
+    expect(wrong.stderr()).toContain("fault rule 0 has kind 'flood'");
+  });
+
   it("listens on the port of --port, also when PORT or LAYER_ENGINE_PORT says another", async () => {
     const port = await freePort();
     const engine = run({ PORT: String(port), LAYER_ENGINE_PORT: "1" }, "engine", "--port", String(port));

@@ -18,6 +18,10 @@ export interface EngineProcessOptions {
   /** 0 lets the system choose, anew at each restart. */
   port: number;
   apiKey: string;
+  /** Trouble to simulate, as JSON text of fault rules; none by default. */
+  faults?: string;
+  /** How long after a write metadata says that indexing is under way. 0 by default. */
+  indexLagMs?: number;
   /** How long a start may take. Default 30,000: indexes are rebuilt on the way. */
   startTimeoutMs?: number;
   /** How long to wait after SIGTERM before SIGKILL. Default 8,000: the engine drains for up to 5,000. */
@@ -124,6 +128,8 @@ async function startOnce(options: EngineProcessOptions): Promise<RunningEngine> 
       LAYER_ENGINE_HOST: host,
       LAYER_ENGINE_DATA_DIR: options.dataDir,
       LAYER_ENGINE_API_KEY: options.apiKey,
+      LAYER_ENGINE_INDEX_LAG_MS: String(options.indexLagMs ?? 0),
+      ...(options.faults === undefined ? {} : { LAYER_ENGINE_FAULTS: options.faults }),
     },
   });
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
