@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { runs } from "../../test/long-runs.js";
 import { Engine } from "./engine.js";
 import { EngineError } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
@@ -218,7 +219,7 @@ it("answers or refuses any query", () => {
   const base = fc.constantFrom<JsonObject>({ limit: 2 }, { rank_by: ["id", "asc"], limit: 5 }, {});
   fc.assert(
     fc.property(base.chain(body), (query) => mustAnswerOrRefuse(() => engine.query("f", query))),
-    { numRuns: 3_000 },
+    { numRuns: runs(3_000) },
   );
 });
 
@@ -237,7 +238,7 @@ it("answers or refuses any filter, rank expression and aggregation", () => {
           ),
         ),
     ),
-    { numRuns: 3_000 },
+    { numRuns: runs(3_000) },
   );
 });
 
@@ -260,6 +261,6 @@ it("answers or refuses any write, schema or metadata update, and can still be re
       mustAnswerOrRefuse(() => engine.query(name, { limit: 10, include_attributes: true }));
       mustAnswerOrRefuse(() => engine.updateMetadata(name, odd));
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
 }, 60_000);

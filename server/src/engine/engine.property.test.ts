@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { runs } from "../../test/long-runs.js";
 import { Engine } from "./engine.js";
 import { EngineError } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
@@ -126,7 +127,7 @@ it("keeps random histories as a plain map does, refused writes and reopening inc
         rmSync(dataDirectory, { recursive: true, force: true });
       }
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
 }, 60_000);
 

@@ -4,13 +4,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runs } from "../../test/long-runs.js";
 
 const MAIN = new URL("./main.ts", import.meta.url).pathname;
 
 type Message = { type: "listening"; port: number } | { type: "failed"; message: string };
 
-/** Ten in every run; a long run asks for more. */
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? "10");
+const ROUNDS = runs(10);
 
 let directory: string;
 const children: ChildProcess[] = [];

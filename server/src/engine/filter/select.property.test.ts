@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import type { Json } from "../json.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema } from "../schema/schema.js";
 import { Table } from "../table/table.js";
@@ -119,6 +120,6 @@ it("selects what a filter written out naively selects, on documents written, rew
       const expected = [...kept.values()].filter(naive(json)).map(({ id }) => id);
       expect(found.sort()).toEqual(expected.sort());
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
 });

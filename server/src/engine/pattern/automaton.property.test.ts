@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import { compile, StepBudget } from "./automaton.js";
 import { holdsWithin } from "./fuzzy.js";
 import { parseGlob } from "./glob.js";
@@ -26,7 +27,7 @@ it("finds what the host's regular expressions find, where both know the syntax",
       const expected = new RegExp(pattern, ignoreCase ? "iu" : "u").test(subject);
       expect(automaton.matches(subject, new StepBudget())).toBe(expected);
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(1_000) },
   );
 });
 
@@ -40,7 +41,7 @@ it("matches globs as their translation to a regular expression does", () => {
       const expected = new RegExp(`^${parts.map((part) => toRegex[part] ?? part).join("")}$`).test(subject);
       expect(automaton.matches(subject, new StepBudget())).toBe(expected);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -71,6 +72,6 @@ it("finds a substring within the edit distance exactly when one exists", () => {
       const found = holdsWithin([...subject], [...query], distance, new StepBudget());
       expect(found).toBe(best <= distance);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import { EMPTY_SCHEMA, updateSchema } from "../schema/schema.js";
 import { Table } from "../table/table.js";
 import { bm25Scores } from "./bm25.js";
@@ -54,6 +55,6 @@ it("scores as a direct transcription of the formula, whatever was written before
         });
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

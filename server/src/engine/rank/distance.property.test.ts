@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import { bindQuery, runQuery } from "../query/query.js";
 import { METRICS, type Metric } from "../schema/attribute.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema } from "../schema/schema.js";
@@ -54,7 +55,7 @@ it.each(METRICS)(
           expect(Math.abs(real - (best[i] as number))).toBeLessThan(2e-5);
         });
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   },
 );

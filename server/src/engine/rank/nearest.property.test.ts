@@ -1,13 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import { METRICS, type Metric } from "../schema/attribute.js";
 import { VectorColumn } from "../table/columns.js";
 import { VectorMemory } from "../table/vector-memory.js";
 import { distances } from "./distance.js";
 import { nearestCandidates } from "./nearest.js";
 import { topK } from "./top-k.js";
-
-const RUNS = process.env.LAYER_TEST_LONG === "1" ? 5_000 : 300;
 
 /** Small, so that a few vectors are many blocks, each cut by what those before it found. */
 const BLOCK_SLOTS = 8;
@@ -76,7 +75,7 @@ describe("the scan's candidates", () => {
           nearest(column, slots, query, metric, k),
         );
       }),
-      { numRuns: RUNS },
+      { numRuns: runs(300) },
     );
   });
 

@@ -1,12 +1,11 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import type { Json } from "../json.js";
 import { bindQuery, runQuery } from "../query/query.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema } from "../schema/schema.js";
 import { Table } from "../table/table.js";
 import type { Value } from "../values.js";
-
-const RUNS = process.env.LAYER_TEST_LONG === "1" ? 5_000 : 400;
 
 const schema: Schema = {
   ...updateSchema(
@@ -80,6 +79,6 @@ it("ranks any tree of sums, maxima and products as scoring document by document 
         .sort((a, b) => b.$dist - a.$dist || a.id - b.id);
       expect(rows(rank_by).map((row) => ({ ...row }))).toEqual(expected);
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(400) },
   );
 });

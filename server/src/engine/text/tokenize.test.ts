@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/long-runs.js";
 import { foldToAscii } from "./ascii-folding.js";
 import { tokenize } from "./tokenize.js";
 
@@ -27,7 +28,7 @@ describe("word_v4", () => {
         const segments = Array.from(segmenter.segment(text), ({ segment }) => segment);
         expect(tokenize(text, "word_v4")).toEqual(segments.filter((segment) => /[a-z0-9]/i.test(segment)));
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
