@@ -21,12 +21,15 @@ export type Printable =
   | readonly Printable[]
   | { readonly [key: string]: Printable | undefined };
 
-/** 2^53 has sixteen digits; anything shorter survives a double. */
-const LONG_NUMBER = /\d{16}/;
+/**
+ * 2^53 has sixteen digits; a shorter integer survives a double, and so does any number with a fraction or an exponent.
+ * Vectors are full of long fractions, which is why those do not count.
+ */
+const LONG_INTEGER = /(?<![.\d])\d{16,}(?![\d.eE])/;
 
 /** Parses JSON text. Integers outside ±(2^53-1) become bigint. Throws SyntaxError. Of duplicate keys the last wins. */
 export function parseJson(text: string): Json {
-  if (!LONG_NUMBER.test(text)) return JSON.parse(text) as Json;
+  if (!LONG_INTEGER.test(text)) return JSON.parse(text) as Json;
   return parseLossless(text, undefined, {
     parseNumber: parseExactNumber,
     onDuplicateKey: ({ newValue }) => newValue,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/long-runs.js";
 import { compareScalars, compareText } from "./compare.js";
 import { formatDatetime, parseDatetime, parseDuration } from "./datetime.js";
 import { base64OfFloat32, decimalsOfFloat32, float32OfBase64, roundToFloat16 } from "./float-format.js";
@@ -27,6 +28,28 @@ describe("JSON", () => {
         expect(JSON.parse(writeJson(parseJson(text)))).toEqual(JSON.parse(text));
       }),
     );
+  });
+
+  it("keeps long integers exact beside numbers with long fractions and exponents", () => {
+    const number = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.bigInt({ min: 0n, max: 2n ** 64n }),
+    );
+    fc.assert(
+      fc.property(fc.array(number), (numbers) => {
+        const expected = numbers.map((n) => (typeof n === "bigint" ? normalInteger(n) : n + 0));
+        const isExact = (n: number | bigint) =>
+          typeof n === "bigint" || !Number.isInteger(n) || Number.isSafeInteger(n);
+        fc.pre(expected.every(isExact));
+        expect(parseJson(`[${numbers.join(",")}]`)).toEqual(expected);
+      }),
+      { numRuns: runs(1_000) },
+    );
+    expect(parseJson("[0.84442185152504812,1e21,12345678901234567]")).toEqual([
+      0.8444218515250481,
+      1e21,
+      12345678901234567n,
+    ]);
   });
 
   it("lets the last of duplicate keys win in both parsers", () => {
