@@ -6,13 +6,12 @@
 
 import { AppError } from "../errors.js";
 import { JsonCursor } from "../lang/json-cursor.js";
-import { memberValue, readMembers } from "../lang/json-members.js";
+import { isSet, memberValue, readMembers } from "../lang/json-members.js";
 import { type AttributeSelection, selectAttributes } from "./attribute-selection.js";
 import { readBody } from "./body.js";
 import type { DocumentReads, StoredAttributes } from "./document-reads.js";
 import { isUintText } from "./ids.js";
 import type { Documents } from "./operations.js";
-import { isSet } from "./query-form.js";
 import { jsonRelay, type Relay } from "./relay.js";
 
 const idsMax = 10_000;

@@ -7,7 +7,7 @@
 
 import { AppError } from "../errors.js";
 import { JsonCursor } from "../lang/json-cursor.js";
-import { type JsonObject, membersAt, readMembers } from "../lang/json-members.js";
+import { isSet, type JsonObject, membersAt, readMembers } from "../lang/json-members.js";
 import { normaliseKeys } from "../lang/json-normalise.js";
 
 export type QueryForm =
@@ -51,12 +51,6 @@ export function classifyQuery(body: Buffer): QueryForm {
   return isSet(object, "vector") ? { kind: "vector", object } : { kind: "native", bytes: object.bytes };
 }
 
-/** True when the member is there and not null: clients may spell out absent fields as null. */
-export function isSet(object: JsonObject, name: string): boolean {
-  const member = object.members.get(name);
-  return member !== undefined && object.bytes[member.start] !== 0x6e;
-}
-
 function refuseUnsupported(object: JsonObject, path: string): void {
   for (const field of unsupportedFields) {
     if (isSet(object, field))
@@ -82,7 +76,7 @@ function refuseLayerLegs(object: JsonObject): boolean {
     }
     const read = membersAt(cursor);
     ambiguous ||= read.ambiguous;
-    const leg: JsonObject = { bytes: object.bytes, members: read.members };
+    const leg: JsonObject = { bytes: object.bytes, start: read.start, members: read.members };
     const path = `queries[${index}].`;
     refuseLayerOperator(leg, path);
     if (isSet(leg, "vector"))

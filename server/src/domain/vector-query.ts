@@ -6,8 +6,7 @@
 import { isUtf8 } from "node:buffer";
 import { AppError } from "../errors.js";
 import { JsonSyntaxError } from "../lang/json-cursor.js";
-import { type JsonObject, memberText, memberValue } from "../lang/json-members.js";
-import { isSet } from "./query-form.js";
+import { isSet, type JsonObject, memberText, memberValue } from "../lang/json-members.js";
 
 export interface BuiltQuery {
   body: Buffer;

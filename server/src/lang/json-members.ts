@@ -5,6 +5,8 @@ import { normaliseKeys } from "./json-normalise.js";
 
 export interface JsonMember {
   name: string;
+  /** Offset of the key's opening quote. */
+  key: number;
   /** Offset of the value's first byte. */
   start: number;
   /** Offset behind the value's last byte. */
@@ -14,6 +16,8 @@ export interface JsonMember {
 export interface JsonObject {
   /** The text the offsets refer to: the one given, or its normalised form. */
   bytes: Buffer;
+  /** Offset of the opening brace. */
+  start: number;
   members: Map<string, JsonMember>;
 }
 
@@ -34,23 +38,39 @@ export function readMembers(bytes: Buffer): JsonObject | undefined {
   }
   const read = membersAt(cursor);
   cursor.finish();
-  if (!read.ambiguous) return { bytes, members: read.members };
+  if (!read.ambiguous) return { bytes, start: read.start, members: read.members };
   const normalised = normaliseKeys(bytes);
-  return { bytes: normalised, members: membersAt(new JsonCursor(normalised)).members };
+  const { start, members } = membersAt(new JsonCursor(normalised));
+  return { bytes: normalised, start, members };
 }
 
-/** The members of the object at the cursor, and whether a key is repeated or escaped; the last of a name wins. */
-export function membersAt(cursor: JsonCursor): { members: Map<string, JsonMember>; ambiguous: boolean } {
+/**
+ * The members of the object at the cursor in the text's order, and whether a key is repeated or escaped; the last of a
+ * name wins.
+ */
+export function membersAt(cursor: JsonCursor): {
+  start: number;
+  members: Map<string, JsonMember>;
+  ambiguous: boolean;
+} {
   const members = new Map<string, JsonMember>();
   let ambiguous = false;
+  cursor.kind();
+  const object = cursor.position;
   cursor.object((key) => {
     const name = cursor.name(key);
     ambiguous ||= key.escaped || members.has(name);
     const start = cursor.position;
     cursor.skip();
-    members.set(name, { name, start, end: cursor.position });
+    members.set(name, { name, key: key.start - 1, start, end: cursor.position });
   });
-  return { members, ambiguous };
+  return { start: object, members, ambiguous };
+}
+
+/** True when the member is there and not null: clients may spell out absent fields as null. */
+export function isSet(object: JsonObject, name: string): boolean {
+  const member = object.members.get(name);
+  return member !== undefined && object.bytes[member.start] !== 0x6e;
 }
 
 /** The raw text of a member's value. */
