@@ -2,6 +2,7 @@
 
 import type { Cancellation } from "../ports/upstream.js";
 import type { Principal } from "../principal.js";
+import type { RequestNotes } from "../request-notes.js";
 
 export interface RequestContext {
   readonly requestId: string;
@@ -12,4 +13,6 @@ export interface RequestContext {
   readonly rawQuery: string;
   /** Aborts when the caller has gone. Writes finish all the same. */
   readonly signal: Cancellation;
+  /** Where to say what is learnt on the way, for the log line and the metrics. Absent when no request is behind the call. */
+  readonly notes?: RequestNotes | undefined;
 }

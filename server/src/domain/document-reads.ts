@@ -114,6 +114,7 @@ export function createDocumentReads({
       effect: "read",
       answer: "decoded",
       signal: context.signal,
+      notes: context.notes,
     });
   }
 

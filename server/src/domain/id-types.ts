@@ -37,6 +37,7 @@ export function createIdTypes({ upstream, clock }: { upstream: Upstream; clock: 
       effect: "read",
       answer: "decoded",
       signal: context.signal,
+      notes: context.notes,
     });
     const type = isSuccess(answer)
       ? readAnswer(answer, "schema", (schema) => idType(memberValue(schema, "id")))

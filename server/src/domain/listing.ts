@@ -75,6 +75,7 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
       effect: "read",
       answer: "decoded",
       signal: context.signal,
+      notes: context.notes,
     });
     if (!isSuccess(names)) return relayAnswer(names);
     const page = readNames(names);
@@ -103,6 +104,7 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
         effect: "read",
         answer: "decoded",
         signal: context.signal,
+        notes: context.notes,
       });
       if (!isSuccess(answer)) return failedRow(name, readAtMs, refusal(answer));
       const text = readAnswer(answer, "metadata", (metadata) => summaryRow({ name, metadata, readAtMs }));

@@ -28,6 +28,7 @@ export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDepe
         headers: tracingHeaders(context),
         answer: "decoded",
         signal: context.signal,
+        notes: context.notes,
       });
       return isSuccess(answer)
         ? { ...relayAnswer(answer), body: filterNames(answer, context.principal) }
@@ -43,6 +44,7 @@ export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDepe
         effect: "read",
         answer: "decoded",
         signal: context.signal,
+        notes: context.notes,
       });
       if (!isSuccess(answer)) return relayAnswer(answer);
       return { ...relayAnswer(answer), body: withLayerView(answer, namespace, coldView) };
@@ -85,6 +87,7 @@ export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDepe
         query: context.rawQuery,
         headers: forwardedHeaders(context),
         effect: "write",
+        notes: context.notes,
       });
       // Absent is what the caller wants, and makes the call safe to repeat.
       if (!isSuccess(answer) && answer.status !== 404) return relayAnswer(answer);

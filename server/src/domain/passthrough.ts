@@ -25,6 +25,7 @@ export function forward(
     query: context.rawQuery,
     headers: forwardedHeaders(context),
     signal: request.effect === "read" ? context.signal : undefined,
+    notes: context.notes,
   });
 }
 

@@ -41,6 +41,7 @@ export function createWrites(
         headers: forwardedHeaders(context),
         body: write.splice.apply(write.bytes, String(stamps.issue())),
         effect: "write",
+        notes: context.notes,
         timeoutMs: write.copies ? options.copyTimeoutMs : undefined,
       });
       if (isSuccess(answer)) onWritten(namespace);

@@ -115,6 +115,7 @@ function contextOf(request: Request, principal: Principal): CallContext {
     headers: request.headers,
     rawQuery: mark < 0 ? "" : request.url.slice(mark + 1),
     signal,
+    notes: state.notes,
   };
 }
 

@@ -3,6 +3,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Clock } from "../clock.js";
 import type { Log } from "../log.js";
+import { RequestNotes } from "../request-notes.js";
 import type { DrainState } from "./drain.js";
 import { beginState, type RequestState } from "./request-state.js";
 
@@ -17,7 +18,13 @@ export interface BeginDependencies {
 export function createBegin({ clock, log, drain, newId }: BeginDependencies): RequestHandler {
   return function begin(request: Request, response: Response, next: NextFunction): void {
     const requestId = callersId(request.headers["x-request-id"]) ?? newId();
-    const state: RequestState = { requestId, startedAt: clock.monotonic(), bytesIn: 0, bytesOut: 0 };
+    const state: RequestState = {
+      requestId,
+      startedAt: clock.monotonic(),
+      notes: new RequestNotes(),
+      bytesIn: 0,
+      bytesOut: 0,
+    };
     beginState(request, state);
     const { path } = request;
     drain.enter();

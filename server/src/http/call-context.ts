@@ -1,6 +1,7 @@
 /** What every handler is told about the request it serves, beside its parameters and body. */
 
 import type { Principal } from "../principal.js";
+import type { RequestNotes } from "../request-notes.js";
 import type { CallerSignal } from "./caller-signal.js";
 
 export interface CallContext {
@@ -12,4 +13,6 @@ export interface CallContext {
   readonly rawQuery: string;
   /** Aborts when the caller has gone. */
   readonly signal: CallerSignal;
+  /** Where to say what is learnt on the way, for the log line and the metrics. */
+  readonly notes: RequestNotes;
 }

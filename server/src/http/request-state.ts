@@ -5,11 +5,14 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Principal } from "../principal.js";
+import type { RequestNotes } from "../request-notes.js";
 
 export interface RequestState {
   readonly requestId: string;
   /** Monotonic ms. */
   readonly startedAt: number;
+  /** What the domain and the adapters learn on the way. */
+  readonly notes: RequestNotes;
   operationId?: string;
   namespace?: string;
   principal?: Principal;

@@ -5,6 +5,8 @@
  * credential and the meaning of a transport failure.
  */
 
+import type { RequestNotes } from "../request-notes.js";
+
 /** Header names are lower-case. A repeated header is an array. */
 export type HeaderValues = Readonly<Record<string, string | readonly string[]>>;
 
@@ -31,6 +33,8 @@ export interface UpstreamRequest {
   timeoutMs?: number | undefined;
   /** Gives up early. A write that was sent before is not undone. */
   signal?: Cancellation | undefined;
+  /** The request this call is made for, so that the time spent here is told in its log line. */
+  notes?: RequestNotes | undefined;
 }
 
 /**

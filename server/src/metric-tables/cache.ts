@@ -1,0 +1,73 @@
+/** The document cache as reads and writes use it. */
+
+import { CLOSE_SECONDS, type MetricTable } from "./definition.js";
+
+const PAYLOAD_BYTES = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216] as const;
+
+export const cacheMetrics = {
+  layer_cache_lookups_total: {
+    kind: "counter",
+    family: "cache",
+    unit: "documents",
+    labels: ["set", "namespace", "result"],
+    description:
+      "Documents looked up in the cache: `hit`, `miss`, or `error` when the cache failed or its breaker was open",
+    alert: {
+      summary: "fewer than half of the lookups hit",
+      expr: 'sum by (namespace) (rate(layer_cache_lookups_total{result="hit"}[15m])) < 0.5 * sum by (namespace) (rate(layer_cache_lookups_total[15m]))',
+      for: "1h",
+    },
+  },
+  layer_cache_lookup_duration_seconds: {
+    kind: "histogram",
+    family: "cache",
+    unit: "seconds",
+    labels: ["result"],
+    buckets: CLOSE_SECONDS,
+    description: "One call of the cache that looks documents up: `ok` or `error`",
+    alert: {
+      summary: "lookups come close to their limit of 200 ms",
+      expr: "histogram_quantile(0.99, sum by (le) (rate(layer_cache_lookup_duration_seconds_bucket[5m]))) > 0.1",
+      for: "10m",
+    },
+  },
+  layer_cache_backfills_total: {
+    kind: "counter",
+    family: "cache",
+    unit: "documents",
+    labels: ["namespace", "result"],
+    description:
+      "Documents read upstream and put into the cache: `stored`, `conflict` (a write touched it meanwhile), `uncacheable`, `error`",
+    alert: {
+      summary: "backfills fail, so that every read of these documents goes upstream",
+      expr: 'sum(rate(layer_cache_backfills_total{result="error"}[5m])) > 0.05 * sum(rate(layer_cache_backfills_total[5m]))',
+      for: "10m",
+    },
+  },
+  layer_cache_backfill_duration_seconds: {
+    kind: "histogram",
+    family: "cache",
+    unit: "seconds",
+    labels: ["result"],
+    buckets: CLOSE_SECONDS,
+    description: "One call of the cache that backfills documents: `ok` or `error`",
+    alert: {
+      summary: "backfills come close to their limit of 200 ms",
+      expr: "histogram_quantile(0.99, sum by (le) (rate(layer_cache_backfill_duration_seconds_bucket[5m]))) > 0.1",
+      for: "10m",
+    },
+  },
+  layer_cache_payload_bytes: {
+    kind: "histogram",
+    family: "cache",
+    unit: "bytes",
+    labels: ["part"],
+    buckets: PAYLOAD_BYTES,
+    description: "Size of a document put into the cache: its `attributes`, and its `vector` where it has one",
+    alert: {
+      summary: "documents come close to the 1 MiB that the cache takes",
+      expr: "histogram_quantile(0.99, sum by (le) (rate(layer_cache_payload_bytes_bucket[1h]))) > 5e5",
+      for: "1h",
+    },
+  },
+} as const satisfies MetricTable;
