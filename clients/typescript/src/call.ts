@@ -22,6 +22,8 @@ export interface OperationInfo {
   readonly query?: Readonly<Record<string, string>>;
   /** Option name to request header. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the request must have a body; absent when it need not or has none. */
+  readonly body?: "required";
   /** What the body of a success is. */
   readonly result: "object" | "array" | "value" | "text" | "none";
   /** Response headers that become fields of the result; null when the header is absent. */
@@ -44,7 +46,7 @@ export interface CallOptions<P extends boolean = boolean> {
   timeout?: number | undefined;
   /** Milliseconds the call may take, all attempts and pauses included. Default the client's. */
   totalTimeout?: number | undefined;
-  /** Tries after the first. Default the client's. */
+  /** Tries after the first, at most 100. Default the client's. */
   maxRetries?: number | undefined;
   /** Request headers beside the client's own; null removes one. */
   headers?: Readonly<Record<string, string | null>> | undefined;

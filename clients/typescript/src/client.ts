@@ -37,7 +37,10 @@ export class Hevlayer extends Operations {
 
   /** A client with some options changed; the others, and the `fetch` with its connections, are shared. */
   withOptions(options: HevlayerOptions): Hevlayer {
-    return new Hevlayer({ ...this.#options, ...options });
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const derived = new Hevlayer({ ...this.#options, ...Object.fromEntries(given) });
+    derived.#runtime.shareHealth(this.#runtime);
+    return derived;
   }
 
   /**
@@ -51,7 +54,7 @@ export class Hevlayer extends Operations {
     path: string,
     options: RequestOptions<P> = {},
   ): Promise<Result<T, P>> {
-    if (!path.startsWith("/")) throw new ConfigError("request: path must begin with /");
+    checkRawPath(path);
     const { body, safe, ...rest } = options;
     const operation: OperationInfo = {
       id: "request",
@@ -64,6 +67,20 @@ export class Hevlayer extends Operations {
     };
     return this.#runtime.call<T, P>(operation, {}, body, rest as CallOptions<P>);
   }
+}
+
+/** Dot segments, encoded or not, would reach another route than the one that is written; so would a template's braces. */
+function checkRawPath(path: string): void {
+  const rule = rawPathRule(path);
+  if (rule !== undefined) throw new ConfigError(`request: path ${rule}, found ${JSON.stringify(path)}`);
+}
+
+function rawPathRule(path: string): string | undefined {
+  if (typeof path !== "string" || !path.startsWith("/")) return "must begin with /";
+  if (/[?#]/.test(path)) return "must hold no query or fragment; give the query as extraQuery";
+  if (/[{}\\\s]/.test(path)) return "must be percent-encoded";
+  const dotted = path.split("/").some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
+  return dotted ? 'must hold no segment "." or ".."' : undefined;
 }
 
 /** Every option name; the type makes a missing one an error here. */
@@ -86,6 +103,8 @@ const OPTION_NAMES: Readonly<Record<keyof HevlayerOptions, true>> = {
 };
 
 function checkOptions(options: HevlayerOptions): HevlayerOptions {
+  if (typeof options !== "object" || options === null)
+    throw new ConfigError(`options must be an object, found ${options === null ? "null" : typeof options}`);
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTION_NAMES, name));
   if (unknown !== undefined) {
     throw new ConfigError(

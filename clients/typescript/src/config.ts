@@ -35,13 +35,13 @@ export interface HevlayerOptions {
   timeout?: number | undefined;
   /** Milliseconds a call may take, all attempts and pauses included. Default no limit. */
   totalTimeout?: number | undefined;
-  /** Tries after the first. Default `HEVLAYER_MAX_RETRIES`, else 3. */
+  /** Tries after the first, at most 100. Default `HEVLAYER_MAX_RETRIES`, else 3. */
   maxRetries?: number | undefined;
-  /** Largest answer in bytes after decompression; a larger one is a ResponseError. Default 1 GiB. */
+  /** Largest answer in bytes after decompression; a larger one is a ResponseError. Default 512 MiB. */
   maxResponseBytes?: number | undefined;
   /** Replaces the global `fetch`: to pool, to proxy, to test. Timeouts and cancelling hold with it too. */
   fetch?: Fetch | undefined;
-  /** Headers for every request beside the client's own. */
+  /** Headers for every request to the gateway, beside the client's own; the key and what describes the body are refused. */
   headers?: Readonly<Record<string, string>> | undefined;
   /** Gzip request bodies of 1 KiB and more. Default false. */
   compressRequests?: boolean | undefined;
@@ -76,9 +76,12 @@ const DEFAULT_BASE_URL = "http://localhost:8080";
 const DEFAULT_TURBOPUFFER_URL = "https://aws-us-east-1.turbopuffer.com";
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_RETRIES = 3;
-const DEFAULT_MAX_RESPONSE_BYTES = 2 ** 30;
+/** What the gateway takes as a request; V8 makes no longer strings either. */
+const DEFAULT_MAX_RESPONSE_BYTES = 2 ** 29;
 /** Longer timers overflow to 1 ms in every JavaScript engine. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+const MAX_RETRIES_MAX = 100;
 
 const LOG_LEVELS = ["off", "error", "warn", "info", "debug"] as const satisfies readonly LogLevel[];
 
@@ -97,36 +100,36 @@ export function resolveConfig(options: HevlayerOptions, env: Environment): Confi
       : { name, value: given };
   };
   const level = pick("logLevel", options.logLevel, "HEVLAYER_LOG");
-  const timeout = number("timeout", options.timeout, env, "HEVLAYER_TIMEOUT_MS") ?? DEFAULT_TIMEOUT_MS;
-  const totalTimeout = number("totalTimeout", options.totalTimeout);
+  const timeout = number("timeout", options.timeout, env, "HEVLAYER_TIMEOUT_MS");
+  const maxRetries = number("maxRetries", options.maxRetries, env, "HEVLAYER_MAX_RETRIES");
+  const { totalTimeout } = options;
   return Object.freeze({
     baseUrl: url(pick("baseUrl", options.baseUrl, "LAYER_GATEWAY_URL"), DEFAULT_BASE_URL),
-    apiKey: key(pick("apiKey", options.apiKey, "LAYER_GATEWAY_API_KEY")),
-    turbopufferApiKey: key(pick("turbopufferApiKey", options.turbopufferApiKey, "TURBOPUFFER_API_KEY")),
+    apiKey: key("apiKey", options.apiKey, env, "LAYER_GATEWAY_API_KEY"),
+    turbopufferApiKey: key("turbopufferApiKey", options.turbopufferApiKey, env, "TURBOPUFFER_API_KEY"),
     turbopufferBaseUrl: url(
       pick("turbopufferBaseUrl", options.turbopufferBaseUrl, "TURBOPUFFER_API_URL"),
       DEFAULT_TURBOPUFFER_URL,
     ),
-    fallbackToTurbopuffer: options.fallbackToTurbopuffer ?? true,
-    timeout: checkTimeout("timeout", timeout),
+    fallbackToTurbopuffer: flag("fallbackToTurbopuffer", options.fallbackToTurbopuffer) ?? true,
+    timeout: checkTimeout(timeout.name, timeout.value ?? DEFAULT_TIMEOUT_MS),
     totalTimeout: totalTimeout === undefined ? undefined : checkTimeout("totalTimeout", totalTimeout),
-    maxRetries: checkRetries(
-      number("maxRetries", options.maxRetries, env, "HEVLAYER_MAX_RETRIES") ?? DEFAULT_MAX_RETRIES,
-    ),
-    maxResponseBytes: number("maxResponseBytes", options.maxResponseBytes) ?? DEFAULT_MAX_RESPONSE_BYTES,
+    maxRetries: checkRetries(maxRetries.value ?? DEFAULT_MAX_RETRIES, maxRetries.name),
+    maxResponseBytes:
+      number("maxResponseBytes", options.maxResponseBytes).value ?? DEFAULT_MAX_RESPONSE_BYTES,
     // Looked up at call time: a global fetch that is replaced later (tests, instrumentation) is still used.
-    fetch: options.fetch ?? ((request: Request) => globalThis.fetch(request)),
-    headers: Object.freeze({ ...options.headers }),
-    compressRequests: options.compressRequests ?? false,
+    fetch: checkFetch(options.fetch) ?? ((request: Request) => globalThis.fetch(request)),
+    headers: Object.freeze(checkHeaders("", options.headers ?? {})) as Readonly<Record<string, string>>,
+    compressRequests: flag("compressRequests", options.compressRequests) ?? false,
     hooks: Object.freeze({ ...options.hooks }),
     logger: levelled(options.logger ?? console, logLevel(level)),
   });
 }
 
-interface Sourced {
+interface Sourced<T = string> {
   /** The option or the variable the value came from. */
   name: string;
-  value: string | undefined;
+  value: T | undefined;
 }
 
 function blankIsNone(value: string | undefined): string | undefined {
@@ -153,9 +156,17 @@ function url({ name, value }: Sourced, fallback: string): string {
   return value.replace(/\/+$/, "");
 }
 
-/** A key must fit a header; the message never repeats it. */
-function key({ name, value }: Sourced): string | undefined {
+/** A blank key that is given means none, whatever the environment says. It must fit a header; the message never repeats it. */
+function key(
+  option: string,
+  given: string | undefined,
+  env: Environment,
+  variable: string,
+): string | undefined {
+  if (given !== undefined && typeof given !== "string") throw new ConfigError(`${option} must be a string`);
+  const value = blankIsNone(given ?? env[variable]);
   if (value !== undefined && !/^[\x21-\x7e]+$/.test(value)) {
+    const name = given === undefined ? variable : option;
     throw new ConfigError(`${name} must be printable ASCII without spaces`);
   }
   return value;
@@ -166,18 +177,18 @@ function number(
   option: number | undefined,
   env: Environment = {},
   variable = "",
-): number | undefined {
+): Sourced<number> {
   if (option !== undefined) {
     if (typeof option !== "number" || !Number.isFinite(option) || option < 0) {
       throw new ConfigError(`${name} must be a number of at least 0, found ${String(option)}`);
     }
-    return option;
+    return { name, value: option };
   }
   const text = blankIsNone(env[variable]);
-  if (text === undefined) return undefined;
+  if (text === undefined) return { name, value: undefined };
   if (!/^\d+$/.test(text))
     throw new ConfigError(`${variable} must be a whole number of at least 0, found ${JSON.stringify(text)}`);
-  return Number(text);
+  return { name: variable, value: Number(text) };
 }
 
 /** Checks a timeout in milliseconds, also one given for a single call. */
@@ -189,9 +200,56 @@ export function checkTimeout(name: string, value: number): number {
 }
 
 /** Checks a number of retries, also one given for a single call. */
-export function checkRetries(value: number): number {
-  if (Number.isInteger(value) && value >= 0) return value;
-  throw new ConfigError(`maxRetries must be a whole number of at least 0, found ${String(value)}`);
+export function checkRetries(value: number, name = "maxRetries"): number {
+  if (Number.isInteger(value) && value >= 0 && value <= MAX_RETRIES_MAX) return value;
+  throw new ConfigError(
+    `${name} must be a whole number from 0 to ${MAX_RETRIES_MAX}, found ${String(value)}`,
+  );
+}
+
+/** `"false"` from an environment variable would otherwise count as true. */
+function flag(name: string, value: boolean | undefined): boolean | undefined {
+  if (value === undefined || typeof value === "boolean") return value;
+  throw new ConfigError(`${name} must be true or false, found ${JSON.stringify(value)}`);
+}
+
+function checkFetch(value: Fetch | undefined): Fetch | undefined {
+  if (value === undefined || typeof value === "function") return value;
+  throw new ConfigError(`fetch must be a function, found ${typeof value}`);
+}
+
+/** Set by the client or by fetch; another value would have no effect, break the request, or escape the search for keys. */
+const OWN_HEADERS: Readonly<Record<string, string>> = {
+  authorization: "apiKey sets it",
+  host: "baseUrl sets it",
+  connection: "connections are fetch's",
+  "accept-encoding": "answers are decompressed by fetch",
+  "content-encoding": "compressRequests sets it",
+  "content-length": "the body sets it",
+  "transfer-encoding": "the body sets it",
+};
+
+/**
+ * Headers with lower-case names, also those of a single call, where null removes one. The message of a refusal never
+ * repeats a value.
+ * @param place begins the message
+ */
+export function checkHeaders(
+  place: string,
+  headers: Readonly<Record<string, string | null>>,
+): Record<string, string | null> {
+  const checked: Record<string, string | null> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name))
+      throw new ConfigError(`${place}header ${JSON.stringify(name)} is not a legal header name`);
+    if (value !== null && (typeof value !== "string" || !/^[\t\x20-\x7e]*$/.test(value)))
+      throw new ConfigError(`${place}header ${name} must be a string of printable ASCII`);
+    const lower = name.toLowerCase();
+    if (Object.hasOwn(OWN_HEADERS, lower))
+      throw new ConfigError(`${place}header ${name} cannot be given: ${OWN_HEADERS[lower]}`);
+    checked[lower] = value;
+  }
+  return checked;
 }
 
 function logLevel({ name, value }: Sourced): LogLevel {

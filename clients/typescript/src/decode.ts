@@ -1,27 +1,48 @@
 /** An answer's bytes become the operation's result, or a ResponseError that says what is wrong with them. */
 import type { MetaField, OperationInfo } from "./call.js";
-import { type ErrorContext, isRecord, ResponseError } from "./errors.js";
+import { BODY_TEXT_MAX, type ErrorContext, isRecord, ResponseError } from "./errors.js";
 import { decodeJson } from "./json.js";
 import type { Exchange } from "./perf.js";
+import { responseWithoutSecrets, withoutSecrets } from "./redact.js";
 
-/** Text of a bad answer that its error keeps. */
-const BODY_KEPT_CHARACTERS = 64 * 1024;
+/** A replaced byte in an id or an attribute would be data that nobody wrote. */
+const STRICT = new TextDecoder("utf-8", { fatal: true });
 
+/** Reads text leniently: bytes that are not UTF-8 are replaced. */
 export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** @throws ResponseError for a body that is empty where one is due, broken, or of the wrong top-level type */
-export function decodeResult(operation: OperationInfo, exchange: Exchange, context: ErrorContext): unknown {
+/**
+ * @param secrets are kept out of the error, should the server have sent one back
+ * @throws ResponseError for a body that is empty where one is due, broken, or of the wrong top-level type
+ */
+export function decodeResult(
+  operation: OperationInfo,
+  exchange: Exchange,
+  context: ErrorContext,
+  secrets: readonly string[],
+): unknown {
   if (operation.result === "none") return undefined;
-  const text = decodeText(exchange.bytes);
-  if (operation.result === "text") return text;
-  const { status, headers } = exchange;
+  const { status, headers, bytes } = exchange;
   const refuse = (rule: string, cause?: unknown): never => {
-    const response = { status, headers, text: text.slice(0, BODY_KEPT_CHARACTERS) };
-    const init = { ...context, response, body: response.text, cause };
-    throw new ResponseError(`${operation.id}: the answer ${rule}`, init);
+    const text = decodeText(bytes.subarray(0, BODY_TEXT_MAX));
+    const response = responseWithoutSecrets({ status, headers, text }, secrets);
+    const shown = cause === undefined ? {} : { cause: withoutSecrets(cause, secrets) };
+    throw new ResponseError(`${operation.id}: the answer ${rule}`, {
+      ...context,
+      ...shown,
+      response,
+      body: response.text,
+    });
   };
+  let text: string;
+  try {
+    text = operation.result === "text" ? decodeText(bytes) : STRICT.decode(bytes);
+  } catch (cause) {
+    return refuse("is not UTF-8 text that a string can hold", cause);
+  }
+  if (operation.result === "text") return text;
   if (text.trim() === "") return operation.result === "value" ? undefined : refuse("is empty");
   let data: unknown;
   try {

@@ -33,7 +33,7 @@ export interface ErrorContext {
 export interface ErrorResponse {
   readonly status: number;
   readonly headers: Headers;
-  /** The body as text, at most 64 KiB of it. */
+  /** The body as text: whole when it is JSON of at most 1 MiB, else its first 64 KiB. */
   readonly text: string;
 }
 
@@ -210,9 +210,14 @@ const BY_STATUS: Readonly<Record<number, APIErrorClass>> = {
 
 const MESSAGE_TEXT_MAX = 200;
 
+/** Characters of a body that are kept when it is no JSON. */
+export const BODY_TEXT_MAX = 64 * 1024;
+
 /** The error for an answer that is not a success. */
-export function apiError(response: ErrorResponse, context: ErrorContext): APIError {
-  const body = parseBody(response.text);
+export function apiError(answer: ErrorResponse, context: ErrorContext): APIError {
+  const json = parseJson(answer.text);
+  const response = json ? answer : { ...answer, text: answer.text.slice(0, BODY_TEXT_MAX) };
+  const body = json ? json.value : response.text;
   const kind = isRecord(body) && typeof body.message === "string" ? stringField(body, "error") : undefined;
   const said = isRecord(body) ? (stringField(body, "message") ?? stringField(body, "error")) : undefined;
   const detail = said ?? response.text.trim();
@@ -235,21 +240,35 @@ export function isRetryableKind(kind: string | undefined): boolean | undefined {
 
 /** Milliseconds from `retry-after-ms` or `Retry-After` (seconds, fractions, or a date); undefined when there is none. */
 export function retryAfterMs(headers: Headers, now: number = Date.now()): number | undefined {
-  const exact = Number(headers.get("retry-after-ms") ?? Number.NaN);
-  if (Number.isFinite(exact) && exact >= 0) return exact;
-  const value = headers.get("retry-after")?.trim();
-  if (value === undefined || value === "") return undefined;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : undefined;
-  const date = Date.parse(value);
+  const exact = decimal(headers.get("retry-after-ms"));
+  if (exact !== undefined) return exact;
+  const value = headers.get("retry-after");
+  const seconds = decimal(value);
+  if (seconds !== undefined) return seconds * 1000;
+  const date = httpDate(value?.trim() ?? "");
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-function parseBody(text: string): unknown {
+/**
+ * Milliseconds since 1970, or NaN. Date.parse makes a date of nearly anything that holds a number; those of HTTP begin with
+ * a weekday, and the form that names no zone means GMT too.
+ */
+function httpDate(text: string): number {
+  if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(text)) return Number.NaN;
+  return Date.parse(/\d{4}$/.test(text) ? `${text} GMT` : text);
+}
+
+/** A number of at least 0 in decimal notation; Number() would take "" for 0 and "0x1" for 1. */
+function decimal(text: string | null): number | undefined {
+  const value = /^\s*\d+(\.\d*)?(e\d+)?\s*$/i.test(text ?? "") ? Number(text) : Number.NaN;
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function parseJson(text: string): { value: unknown } | undefined {
   try {
-    return JSON.parse(text);
+    return { value: JSON.parse(text) };
   } catch {
-    return text;
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@
 import type { OperationInfo } from "./call.js";
 import type { Config } from "./config.js";
 import { isRecord } from "./errors.js";
-import { encodeBody } from "./request.js";
+import { encodeBody, ownHeaders } from "./request.js";
 import { isUnsent } from "./retry.js";
 import { TransportFailure, type WireRequest } from "./transport.js";
 
@@ -29,12 +29,8 @@ export function directRequest(
     ...request,
     baseUrl: config.turbopufferBaseUrl,
     path: operation.upstreamPath ?? operation.path,
-    headers: {
-      ...Object.fromEntries(
-        Object.entries(request.headers).filter(([name]) => !name.startsWith("x-hevlayer-")),
-      ),
-      authorization: `Bearer ${config.turbopufferApiKey}`,
-    },
+    // The caller's headers are meant for the gateway and may hold its credentials.
+    headers: { ...ownHeaders(operation), authorization: `Bearer ${config.turbopufferApiKey}` },
     body: upstreamBody === body ? request.body : encodeBody(operation.id, upstreamBody),
   };
 }
@@ -45,8 +41,8 @@ export function isUnreachable(failure: unknown, safe: OperationInfo["safe"]): bo
   return safe === "read" || isUnsent(failure);
 }
 
-/** Fields that only the gateway understands. */
-const LAYER_FIELDS = ["nearest_to_id", "cursor", "as_of", "between"] as const;
+/** Fields that only the gateway understands, and the one that makes a batch of a query. */
+const LAYER_FIELDS = ["nearest_to_id", "cursor", "as_of", "between", "queries"] as const;
 
 /**
  * A plain vector query in Turbopuffer's own form: the gateway's `vector` form rewritten, a native one as it is.

@@ -27,7 +27,7 @@ const DEPTH_MAX = 512;
 /**
  * Encodes a value as JSON text. Fields that are undefined are left out; null, false, 0, "" and [] are written. Typed
  * arrays become arrays of numbers; dates and other objects with `toJSON` become what it returns.
- * @throws UnencodableError for NaN, infinities, functions, symbols, and values nested deeper than 512 levels
+ * @throws UnencodableError for NaN, infinities, functions, symbols, promises, maps, sets, buffers, and values nested deeper than 512 levels
  */
 export function encodeJson(value: unknown): string {
   return encode(value, 0) ?? "null";
@@ -60,13 +60,43 @@ function encode(value: unknown, depth: number): string | undefined {
 function encodeObject(value: object, depth: number): string | undefined {
   if (Array.isArray(value)) return encodeArray(value, depth);
   if (ArrayBuffer.isView(value)) return encodeTypedArray(value);
+  if (value instanceof Date && Number.isNaN(value.getTime()))
+    throw new UnencodableError("a date must be valid", value);
   if (hasToJson(value)) return encode(value.toJSON(), depth + 1);
+  refuseBuiltIn(value);
   const parts: string[] = [];
   for (const key of Object.keys(value)) {
     const text = within(value, key, () => encode((value as Record<string, unknown>)[key], depth + 1));
     if (text !== undefined) parts.push(`${JSON.stringify(key)}:${text}`);
   }
   return `{${parts.join(",")}}`;
+}
+
+/** Built-in objects without fields of their own; `{}` would be written for them. */
+const FIELDLESS: ReadonlySet<string> = new Set([
+  "Promise",
+  "Map",
+  "Set",
+  "WeakMap",
+  "WeakSet",
+  "WeakRef",
+  "ArrayBuffer",
+  "SharedArrayBuffer",
+  "RegExp",
+  "Error",
+  "Number",
+  "String",
+  "Boolean",
+]);
+
+/** A vector whose computation was not awaited must not be stored as an empty object. */
+function refuseBuiltIn(value: object): void {
+  const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  if (!FIELDLESS.has(tag)) return;
+  throw new UnencodableError(
+    tag === "Promise" ? "a Promise must be awaited first" : `${tag} objects have no JSON form`,
+    value,
+  );
 }
 
 function hasToJson(value: object): value is { toJSON(): unknown } {

@@ -37,7 +37,7 @@ export class Pages<Page, Item> implements AsyncIterable<Item> {
     let cursor: string | undefined;
     do {
       const page = await this.#fetch(cursor);
-      yield page;
+      // Read before the page is handed out, so that a page cannot be changed from under the walk.
       cursor = this.#nextCursor(page);
       if (cursor !== undefined && seen.has(cursor)) {
         throw new PageError(
@@ -48,6 +48,7 @@ export class Pages<Page, Item> implements AsyncIterable<Item> {
         );
       }
       if (cursor !== undefined) seen.add(cursor);
+      yield page;
     } while (cursor !== undefined);
   }
 

@@ -1,6 +1,20 @@
 /** Keeps keys out of errors that come from below us: an injected fetch may put the whole request into its own. */
 
+import type { ErrorResponse } from "./errors.js";
+
 const DEPTH_MAX = 8;
+
+const REDACTED = "[redacted]";
+
+/** The answer with the secrets that the server sent back replaced, in its headers and in its text. */
+export function responseWithoutSecrets(response: ErrorResponse, secrets: readonly string[]): ErrorResponse {
+  const clean = (text: string) => secrets.reduce((left, secret) => left.replaceAll(secret, REDACTED), text);
+  const text = clean(response.text);
+  const entries = [...response.headers];
+  if (!entries.some(([, value]) => clean(value) !== value)) return { ...response, text };
+  const headers = new Headers(entries.map(([name, value]): [string, string] => [name, clean(value)]));
+  return { ...response, headers, text };
+}
 
 /**
  * The error itself when nothing it would print holds one of the secrets; else a plain error with the same name, code and
@@ -9,7 +23,7 @@ const DEPTH_MAX = 8;
 export function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
   if (secrets.length === 0 || !mentions(error, secrets, DEPTH_MAX, new Set())) return error;
   const original = error instanceof Error ? error : new Error(String(error));
-  const message = secrets.reduce((text, secret) => text.replaceAll(secret, "[redacted]"), original.message);
+  const message = secrets.reduce((text, secret) => text.replaceAll(secret, REDACTED), original.message);
   const { code } = original as { code?: unknown };
   return Object.assign(new Error(message), {
     name: original.name,

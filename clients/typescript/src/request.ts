@@ -2,7 +2,7 @@
  * A call's arguments become a request on the wire, or are refused with the argument's name before any I/O.
  */
 import type { CallOptions, OperationInfo, PathArguments, QueryValue } from "./call.js";
-import type { Config } from "./config.js";
+import { type Config, checkHeaders } from "./config.js";
 import { ConfigError } from "./errors.js";
 import { encodeJson, UnencodableError } from "./json.js";
 import type { WireRequest } from "./transport.js";
@@ -28,6 +28,9 @@ export function buildRequest(
   options: CallOptions,
 ): WireRequest {
   refuseUnknownOptions(operation, options);
+  if (body === null || (operation.body === "required" && body === undefined)) {
+    throw new ConfigError(`${operation.id}: the body is ${String(body)}`, { operationId: operation.id });
+  }
   return {
     baseUrl: config.baseUrl,
     method: operation.method,
@@ -37,18 +40,30 @@ export function buildRequest(
     ),
     query: buildQuery(operation, options),
     headers: {
-      accept: operation.result === "text" ? "*/*" : "application/json",
-      "user-agent": userAgent(),
-      ...config.headers,
+      ...ownHeaders(operation),
       ...(config.apiKey === undefined ? {} : { authorization: `Bearer ${config.apiKey}` }),
+      ...config.headers,
       ...headerOptions(operation, options),
-      ...lowerCaseNames(options.headers ?? {}),
+      ...checkHeaders(`${operation.id}: `, options.headers ?? {}),
     },
     body: body === undefined ? undefined : encodeBody(operation.id, body),
   };
 }
 
+/** The headers that say what the client is and takes, for either server; no key among them. */
+export function ownHeaders(operation: OperationInfo): Record<string, string | null> {
+  return {
+    accept: operation.result === "text" ? "*/*" : "application/json",
+    "user-agent": userAgent(),
+  };
+}
+
 function refuseUnknownOptions(operation: OperationInfo, options: CallOptions): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ConfigError(`${operation.id}: options must be an object, found ${describe(options)}`, {
+      operationId: operation.id,
+    });
+  }
   for (const name of Object.keys(options)) {
     if (
       CALL_OPTIONS.has(name) ||
@@ -83,26 +98,41 @@ function buildQuery(operation: OperationInfo, options: CallOptions): Record<stri
   const given = options as Readonly<Record<string, QueryValue | undefined>>;
   for (const [option, wire] of Object.entries(operation.query ?? {})) {
     const value = given[option];
-    if (value !== undefined) query[wire] = value;
+    if (value !== undefined) query[wire] = checkQueryValue(operation.id, option, value);
   }
   for (const [wire, value] of Object.entries(options.extraQuery ?? {})) {
-    if (value !== undefined) query[wire] = value;
+    if (value !== undefined) query[wire] = checkQueryValue(operation.id, wire, value);
   }
   return query;
 }
 
-function headerOptions(operation: OperationInfo, options: CallOptions): Record<string, string> {
+/** Only what has one spelling in a query string; null and objects have none. */
+function checkQueryValue(operationId: string, name: string, value: unknown): QueryValue {
+  const bad = (Array.isArray(value) ? (value as unknown[]) : [value]).find((item) => !isQueryScalar(item));
+  if (bad === undefined && !(Array.isArray(value) && value.includes(undefined))) return value as QueryValue;
+  throw new ConfigError(
+    `${operationId}: ${name} must be a string, a finite number, a boolean, or a list of them, found ${describe(bad)}`,
+    { operationId },
+  );
+}
+
+function isQueryScalar(value: unknown): boolean {
+  return (
+    typeof value === "string" ||
+    typeof value === "boolean" ||
+    typeof value === "bigint" ||
+    Number.isFinite(value)
+  );
+}
+
+function headerOptions(operation: OperationInfo, options: CallOptions): Record<string, string | null> {
   const headers: Record<string, string> = {};
   const given = options as Readonly<Record<string, QueryValue | undefined>>;
   for (const [option, wire] of Object.entries(operation.headers ?? {})) {
     const value = given[option];
-    if (value !== undefined) headers[wire] = Array.isArray(value) ? value.join(",") : String(value);
+    if (value !== undefined) headers[wire] = String(checkQueryValue(operation.id, option, value));
   }
-  return headers;
-}
-
-function lowerCaseNames(headers: Readonly<Record<string, string | null>>): Record<string, string | null> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return checkHeaders(`${operation.id}: `, headers);
 }
 
 /** Encodes a request body as UTF-8 JSON. */
@@ -122,7 +152,9 @@ export function encodeBody(operationId: string, body: unknown): Uint8Array {
 }
 
 function describe(value: unknown): string {
-  return typeof value === "number" ? String(value) : typeof value;
+  if (typeof value === "number" || value === null) return String(value);
+  const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  return typeof value !== "object" || tag === "Object" ? typeof value : `a ${tag}`;
 }
 
 interface Globals {

@@ -26,6 +26,7 @@ describe("retryDelay", () => {
       reset,
       new APITimeoutError("x"),
       answered(503),
+      answered(503, { "retry-after": "soon" }),
       answered(500),
       answered(502),
       answered(504),
@@ -49,6 +50,7 @@ describe("retryDelay", () => {
   it("obeys x-should-retry over the status", () => {
     expect(retryDelay(answered(503, { "x-should-retry": "false" }), "read", 0, 0)).toBeUndefined();
     expect(retryDelay(answered(418, { "x-should-retry": "true" }), "read", 0, 0)).toBe(125);
+    expect(retryDelay(answered(418, { "x-should-retry": " TRUE " }), "read", 0, 0)).toBe(125);
   });
 
   it("doubles from 250 ms to 8 s and spreads over the upper half", () => {
@@ -70,8 +72,19 @@ describe("retryAfterMs", () => {
     const now = Date.parse("2026-05-26T10:00:00Z");
     expect(retryAfterMs(new Headers({ "retry-after": "Tue, 26 May 2026 10:00:05 GMT" }), now)).toBe(5000);
     expect(retryAfterMs(new Headers({ "retry-after": "Tue, 26 May 2026 09:00:00 GMT" }), now)).toBe(0);
-    expect(retryAfterMs(new Headers({ "retry-after": "soon" }), now)).toBeUndefined();
-    expect(retryAfterMs(new Headers({ "retry-after": "-1" }), now)).toBeUndefined();
+    for (const text of ["soon", "-1", "", " ", "0x10", "1, 2", "1e999", "Infinity", "12 monkeys", "2026-05-26"])
+      expect(retryAfterMs(new Headers({ "retry-after": text }), now), text).toBeUndefined();
+  });
+
+  it("reads the older forms of a date as GMT", () => {
+    const now = Date.parse("1994-11-06T08:49:30Z");
+    for (const text of ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
+      expect(retryAfterMs(new Headers({ "retry-after": text }), now), text).toBe(7000);
+  });
+
+  it("goes on to Retry-After when retry-after-ms is no number", () => {
+    for (const bad of ["-5", "soon", ""])
+      expect(retryAfterMs(new Headers({ "retry-after-ms": bad, "retry-after": "2" }))).toBe(2000);
   });
 });
 
@@ -84,7 +97,17 @@ describe("isUnsent", () => {
     expect(
       isUnsent(new Error("x", { cause: new AggregateError([code("ECONNREFUSED"), code("ECONNRESET")]) })),
     ).toBe(false);
+    const whole = new AggregateError([code("ECONNREFUSED"), code("ECONNRESET")]);
+    expect(isUnsent(Object.assign(whole, { code: "ECONNREFUSED" }))).toBe(false);
     expect(isUnsent(code("CERT_HAS_EXPIRED"))).toBe(true);
     expect(isUnsent(code("UND_ERR_SOCKET"))).toBe(false);
+  });
+
+  it("believes the system call before the code", () => {
+    const failed = (syscall: string, code: string) => Object.assign(new Error(code), { syscall, code });
+    expect(isUnsent(failed("connect", "ETIMEDOUT"))).toBe(true);
+    expect(isUnsent(failed("getaddrinfo", "ENOTFOUND"))).toBe(true);
+    expect(isUnsent(failed("read", "EHOSTUNREACH"))).toBe(false);
+    expect(isUnsent(failed("write", "ENETUNREACH"))).toBe(false);
   });
 });

@@ -40,7 +40,7 @@ function mayRetry(error: unknown, safe: OperationInfo["safe"]): boolean {
 
 function mayRetryStatus(error: APIError, safe: OperationInfo["safe"]): boolean {
   if (isRetryableKind(error.kind) === false) return false;
-  const should = error.response.headers.get("x-should-retry");
+  const should = error.response.headers.get("x-should-retry")?.trim().toLowerCase();
   if (should === "true") return true;
   if (should === "false") return false;
   if (safe !== "once") return RETRYABLE_STATUSES.has(error.statusCode);
@@ -65,10 +65,12 @@ const UNSENT_CODES: ReadonlySet<string> = new Set([
 /** Whether the failure came before the request could be sent: names, connecting, certificates. */
 export function isUnsent(error: unknown): boolean {
   for (let current: unknown = error, depth = 0; current instanceof Error && depth < 8; depth++) {
-    const code = (current as { code?: unknown }).code;
-    if (typeof code === "string" && (UNSENT_CODES.has(code) || isCertificateCode(code))) return true;
-    // Node reports one error for each address that a name resolved to.
+    // Node reports one error for each address that a name resolved to, and gives the whole the code of the first.
     if (current instanceof AggregateError && current.errors.length > 0) return current.errors.every(isUnsent);
+    const { code, syscall } = current as { code?: unknown; syscall?: unknown };
+    // The system call knows best: a host may also become unreachable under a connection that has carried the request.
+    if (typeof syscall === "string") return syscall === "connect" || syscall === "getaddrinfo";
+    if (typeof code === "string" && (UNSENT_CODES.has(code) || isCertificateCode(code))) return true;
     current = current.cause;
   }
   return false;

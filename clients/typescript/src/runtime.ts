@@ -11,6 +11,7 @@ import {
   APITimeoutError,
   apiError,
   CancelledError,
+  ConfigError,
   type ErrorContext,
   HevlayerError,
   ResponseError,
@@ -19,10 +20,13 @@ import { directRequest, GATEWAY_DOWN_MS, isUnreachable } from "./fallthrough.js"
 import { callEvent, notify } from "./hooks.js";
 import { Pages } from "./pages.js";
 import { buildPerf, type Exchange, type LayerResponse } from "./perf.js";
-import { withoutSecrets } from "./redact.js";
+import { responseWithoutSecrets, withoutSecrets } from "./redact.js";
 import { buildRequest } from "./request.js";
 import { retryDelay, sleep } from "./retry.js";
 import { Transport, type WireRequest } from "./transport.js";
+
+/** From this length on a key is looked for in what a server sends back; replacing shorter ones would garble the text. */
+const SECRET_LENGTH_MIN = 4;
 
 /** One call on its way. */
 interface Call {
@@ -43,11 +47,17 @@ type Outcome = { exchange: Exchange } | { error: HevlayerError; failure: unknown
 export class Runtime implements Caller {
   readonly #config: Config;
   readonly #transport: Transport;
-  #gatewayDownUntil = 0;
+  /** Until when a gateway is taken for down, by its URL. Derived clients share it. */
+  #downUntil = new Map<string, number>();
 
   constructor(config: Config) {
     this.#config = config;
     this.#transport = new Transport(config.fetch, config.maxResponseBytes);
+  }
+
+  /** Learns of gateways that are down from another client, and tells it. */
+  shareHealth(other: Runtime): void {
+    this.#downUntil = other.#downUntil;
   }
 
   async call<T, P extends boolean>(
@@ -62,7 +72,7 @@ export class Runtime implements Caller {
     const maxRetries = checkRetries(options.maxRetries ?? config.maxRetries);
     const totalTimeout = options.totalTimeout ?? config.totalTimeout;
     if (totalTimeout !== undefined) checkTimeout("totalTimeout", totalTimeout);
-    const deadline = linkSignal(options.signal, totalTimeout);
+    const deadline = linkSignal(checkSignal(options.signal), totalTimeout);
     const startedAt = performance.now();
     try {
       const direct = directRequest(config, operation, request, body);
@@ -106,14 +116,14 @@ export class Runtime implements Caller {
 
   async #attempts(call: Call, gatewayRequest: WireRequest): Promise<LayerResponse<unknown>> {
     const { operation, direct } = call;
-    const isDown = performance.now() < this.#gatewayDownUntil;
+    const isDown = performance.now() < (this.#downUntil.get(gatewayRequest.baseUrl) ?? 0);
     let request = direct && isDown ? this.#fallThrough(operation, direct) : gatewayRequest;
     for (let attempts = 1, retries = 0; ; attempts++) {
       const outcome = await this.#attempt(call, request, attempts);
       if ("exchange" in outcome) return this.#finish(call, request, outcome.exchange, attempts);
       const { error, failure } = outcome;
       if (direct && request !== direct && isUnreachable(failure, operation.safe)) {
-        this.#gatewayDownUntil = performance.now() + GATEWAY_DOWN_MS;
+        this.#downUntil.set(request.baseUrl, performance.now() + GATEWAY_DOWN_MS);
         request = this.#fallThrough(operation, direct);
         continue;
       }
@@ -178,8 +188,9 @@ export class Runtime implements Caller {
       });
       notify(hooks.onResponse, makeEvent, logger);
       if (exchange.status >= 200 && exchange.status < 300) return { exchange };
-      const { status, headers } = exchange;
-      const error = apiError({ status, headers, text: this.#redact(decodeText(exchange.bytes)) }, context);
+      const { status, headers, bytes } = exchange;
+      const answer = responseWithoutSecrets({ status, headers, text: decodeText(bytes) }, this.#secrets());
+      const error = apiError(answer, context);
       return { error, failure: error };
     } catch (failure) {
       return { error: this.#describe(failure, call, attempt, context), failure };
@@ -224,7 +235,7 @@ export class Runtime implements Caller {
   }
 
   #finish(call: Call, request: WireRequest, exchange: Exchange, attempts: number): LayerResponse<unknown> {
-    const data = decodeResult(call.operation, exchange, contextOf(call.operation, attempts));
+    const data = decodeResult(call.operation, exchange, contextOf(call.operation, attempts), this.#secrets());
     const perf = buildPerf(exchange, performance.now(), {
       startedAt: call.startedAt,
       attempts,
@@ -240,12 +251,17 @@ export class Runtime implements Caller {
   }
 
   #secrets(): string[] {
-    return [this.#config.apiKey, this.#config.turbopufferApiKey].filter((key) => key !== undefined);
+    return [this.#config.apiKey, this.#config.turbopufferApiKey].filter(
+      (key) => key !== undefined && key.length >= SECRET_LENGTH_MIN,
+    ) as string[];
   }
+}
 
-  #redact(text: string): string {
-    return this.#secrets().reduce((result, secret) => result.replaceAll(secret, "[redacted]"), text);
-  }
+/** A controller in its signal's place is the usual mistake. Duck-typed: signals may come from another realm or a polyfill. */
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || (signal !== null && typeof signal.addEventListener === "function"))
+    return signal;
+  throw new ConfigError("signal must be an AbortSignal; of an AbortController give its .signal");
 }
 
 function contextOf(operation: OperationInfo, attempts: number): ErrorContext {

@@ -10,6 +10,7 @@ import type { Fetch } from "./config.js";
 import { untilAborted } from "./deadline.js";
 import { ResponseError } from "./errors.js";
 import type { Exchange } from "./perf.js";
+import { fetchFollowing } from "./redirect.js";
 
 /** A request ready to be sent any number of times. */
 export interface WireRequest {
@@ -37,8 +38,8 @@ export class TransportFailure extends Error {
   }
 }
 
-/** Bytes of an error's body that are kept; the rest is not read. */
-const ERROR_BODY_MAX_BYTES = 64 * 1024;
+/** Bytes of an error's body that are read; the rest is dropped. */
+const ERROR_BODY_MAX_BYTES = 2 ** 20;
 
 interface AnyOperation {
   parameters: { query?: Record<string, QueryValue>; path?: Record<string, string> };
@@ -68,7 +69,7 @@ export class Transport {
   }
 
   /**
-   * Sends and reads one exchange, of any status. An error's body is cut at 64 KiB.
+   * Sends and reads one exchange, of any status. An error's body is cut at 1 MiB.
    * @throws TransportFailure when no complete answer came, ResponseError when a success is larger than allowed, and the
    *   signal's reason once it is aborted
    */
@@ -82,8 +83,9 @@ export class Transport {
     let answered = false;
     // openapi-fetch builds the request; the answer is read here, with a limit and exact bytes, and not by it.
     const fetch = async (outgoing: Request): Promise<Response> => {
-      const response = await this.#fetch(outgoing);
-      answered = true;
+      const response = await fetchFollowing(this.#fetch, outgoing, () => {
+        answered = true;
+      });
       const headersAt = performance.now();
       const bytes = response.ok
         ? await readAll(response, this.#maxResponseBytes, signal)
@@ -99,6 +101,7 @@ export class Transport {
         headers: request.headers,
         ...(request.body === undefined ? {} : { body: request.body }),
         signal,
+        redirect: "manual",
         fetch,
       });
     } catch (cause) {

@@ -52,6 +52,21 @@ describe("falling through to Turbopuffer", () => {
     expect(warnings.filter((message) => message.includes("turbopuffer_direct"))).toHaveLength(1);
   });
 
+  it("asks for ten rows when the caller does not say how many, and never changes what the caller says", async () => {
+    for (const top_k of [null, 0, 3]) await clientFor().queryNamespace("p", { vector: [1], top_k } as never);
+    expect(upstream.requests.map(({ body }) => (JSON.parse(body) as { top_k: unknown }).top_k)).toEqual([
+      10, 0, 3,
+    ]);
+  });
+
+  it("takes none of the caller's headers along", async () => {
+    const client = clientFor({ headers: { "x-team-token": "t" } });
+    await client.queryNamespace("p", { vector: [1] }, { headers: { "x-hevlayer-tags": "a", "x-own": "b" } });
+    const headers = upstream.requests[0]?.headers ?? {};
+    for (const name of ["x-team-token", "x-hevlayer-tags", "x-own"]) expect(headers).not.toHaveProperty(name);
+    expect(headers).toMatchObject({ accept: "application/json", "content-type": "application/json" });
+  });
+
   it("keeps a native vector query as it is and moves the raw query to upstream's route", async () => {
     const body = { rank_by: ["vector", "kNN", [1]] as const, limit: 3 };
     await clientFor().queryNamespace("p", body);
@@ -72,6 +87,7 @@ describe("falling through to Turbopuffer", () => {
     ["a query by id", { nearest_to_id: ["a"] }],
     ["a cursor", { vector: [1], cursor: "c" }],
     ["a point in time", { vector: [1], as_of: 5 }],
+    ["a batch", { vector: [1], queries: [] }],
   ] as const)("never does for %s", async (_name, body) => {
     const client = clientFor({ maxRetries: 0 });
     await expect(client.queryNamespace("p", { ...body })).rejects.toBeInstanceOf(APIConnectionError);
@@ -118,6 +134,8 @@ describe("falling through to Turbopuffer", () => {
     expect(gateway.requests).toHaveLength(1);
     expect(upstream.requests).toHaveLength(3);
     expect(warnings).toHaveLength(3);
+    await client.withOptions({ timeout: 1000 }).queryNamespace("p", { vector: [1] });
+    expect(gateway.requests).toHaveLength(1);
     await gateway.close();
   });
 });

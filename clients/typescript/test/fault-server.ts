@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 export interface Answer {
   status?: number;
   headers?: Record<string, string>;
-  /** Objects are sent as JSON. */
+  /** Objects are sent as JSON, strings and buffers as they are. */
   body?: unknown;
   /** `stall`: headers and half of the body, then nothing. `cut`: the same, then the connection ends. `reset`: no answer. */
   fault?: "stall" | "cut" | "reset" | "silent";
@@ -71,14 +71,16 @@ function decoded(bytes: Buffer, encoding: string | undefined): string {
 function send(response: ServerResponse, { status = 200, headers = {}, body = {}, fault }: Answer): void {
   if (fault === "reset") return void response.socket?.resetAndDestroy();
   if (fault === "silent") return;
-  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const bytes = Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
   response.writeHead(status, {
     "content-type": "application/json",
-    "content-length": String(Buffer.byteLength(text)),
+    "content-length": String(bytes.length),
     ...headers,
   });
-  if (fault === undefined) return void response.end(text);
-  response.write(text.slice(0, Math.ceil(text.length / 2)), () => {
+  if (fault === undefined) return void response.end(bytes);
+  response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => {
     if (fault === "cut") response.socket?.destroy();
   });
 }

@@ -58,6 +58,17 @@ describe("iterNamespaces", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it("goes on to the page that the server named, whatever becomes of the page that was handed out", async () => {
+    const client = await clientFor(page(["a"], "c1"), page(["b"]));
+    const seen: number[] = [];
+    for await (const one of client.iterNamespaces().pages()) {
+      seen.push(one.namespaces.splice(0).length);
+      one.next_cursor = "elsewhere";
+    }
+    expect(seen).toEqual([1, 1]);
+    expect(server.requests[1]?.target).toBe("/v2/namespaces?cursor=c1");
+  });
+
   it("is cancelled between pages", async () => {
     const client = await clientFor(page(["a"], "c1"), page(["b"], "c2"));
     const controller = new AbortController();

@@ -487,6 +487,7 @@ const OPERATIONS = {
     path: "/v2/namespaces/{namespace}/documents",
     safe: "read",
     fallthrough: "no",
+    body: "required",
     result: "object",
   },
   listNamespaces: {
@@ -505,6 +506,7 @@ const OPERATIONS = {
     path: "/v2/namespaces/{namespace}",
     safe: "once",
     fallthrough: "yes",
+    body: "required",
     result: "object",
   },
   deleteNamespace: {
@@ -529,6 +531,7 @@ const OPERATIONS = {
     path: "/v2/namespaces/{namespace}/query",
     safe: "read",
     fallthrough: "simple",
+    body: "required",
     result: "object",
     meta: [{ header: "x-layer-stable-as-of", field: "stable_as_of", type: "integer" }],
   },
@@ -538,6 +541,7 @@ const OPERATIONS = {
     path: "/v2/namespaces/{namespace}/explain_query",
     safe: "read",
     fallthrough: "yes",
+    body: "required",
     result: "object",
   },
   listTurbopufferNamespaces: {
@@ -564,6 +568,7 @@ const OPERATIONS = {
     path: "/v1/namespaces/{namespace}/metadata",
     safe: "idempotent",
     fallthrough: "yes",
+    body: "required",
     result: "object",
   },
   getTurbopufferNamespaceSchema: {
@@ -580,6 +585,7 @@ const OPERATIONS = {
     path: "/v1/namespaces/{namespace}/schema",
     safe: "idempotent",
     fallthrough: "yes",
+    body: "required",
     result: "object",
   },
   queryTurbopufferNamespace: {
@@ -589,6 +595,7 @@ const OPERATIONS = {
     safe: "read",
     fallthrough: "yes",
     upstreamPath: "/v2/namespaces/{namespace}/query",
+    body: "required",
     result: "object",
   },
   evaluateTurbopufferRecall: {

@@ -260,6 +260,7 @@ function emitInfo({ printer, api }: Emission, operation: Operation): void {
     if (entries.length > 0)
       printer.line(`${place === "query" ? "query" : "headers"}: { ${entries.join(", ")} },`);
   }
+  if (operation.body?.required) printer.line(`body: "required",`);
   printer.line(`result: ${text(resultKind(api, operation))},`);
   if (operation.meta.length > 0) {
     const fields = operation.meta.map(

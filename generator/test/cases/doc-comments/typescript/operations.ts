@@ -37,6 +37,7 @@ const OPERATIONS = {
     path: "/v2/things",
     safe: "read",
     fallthrough: "no",
+    body: "required",
     result: "object",
   },
 } as const satisfies Record<string, OperationInfo>;

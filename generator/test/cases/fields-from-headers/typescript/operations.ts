@@ -40,6 +40,7 @@ const OPERATIONS = {
     path: "/v2/things",
     safe: "read",
     fallthrough: "no",
+    body: "required",
     result: "object",
     meta: [
       { header: "x-layer-stable-as-of", field: "stable_as_of", type: "integer" },

@@ -32,6 +32,7 @@ const OPERATIONS = {
     path: "/v2/things",
     safe: "idempotent",
     fallthrough: "no",
+    body: "required",
     result: "object",
   },
 } as const satisfies Record<string, OperationInfo>;

@@ -32,6 +32,7 @@ const OPERATIONS = {
     path: "/v2/things",
     safe: "once",
     fallthrough: "no",
+    body: "required",
     result: "object",
   },
 } as const satisfies Record<string, OperationInfo>;

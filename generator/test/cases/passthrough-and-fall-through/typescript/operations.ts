@@ -64,6 +64,7 @@ const OPERATIONS = {
     path: "/v2/things/{thing}/query",
     safe: "read",
     fallthrough: "simple",
+    body: "required",
     result: "object",
   },
 } as const satisfies Record<string, OperationInfo>;
