@@ -72,7 +72,18 @@ describe("retryAfterMs", () => {
     const now = Date.parse("2026-05-26T10:00:00Z");
     expect(retryAfterMs(new Headers({ "retry-after": "Tue, 26 May 2026 10:00:05 GMT" }), now)).toBe(5000);
     expect(retryAfterMs(new Headers({ "retry-after": "Tue, 26 May 2026 09:00:00 GMT" }), now)).toBe(0);
-    for (const text of ["soon", "-1", "", " ", "0x10", "1, 2", "1e999", "Infinity", "12 monkeys", "2026-05-26"])
+    for (const text of [
+      "soon",
+      "-1",
+      "",
+      " ",
+      "0x10",
+      "1, 2",
+      "1e999",
+      "Infinity",
+      "12 monkeys",
+      "2026-05-26",
+    ])
       expect(retryAfterMs(new Headers({ "retry-after": text }), now), text).toBeUndefined();
   });
 
