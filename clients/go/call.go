@@ -120,7 +120,7 @@ func (out *outgoing) build(route string, own *callSettings, compress compressor)
 			return configError("%w", err)
 		}
 	}
-	if out.query, err = buildQuery(out.args.params, own.query); err != nil {
+	if out.query, err = buildQuery(out.op.marker, out.args.params, own.query); err != nil {
 		return configError("query parameter %w", err)
 	}
 	if out.op.body == bodyNone {

@@ -65,24 +65,67 @@ func (out *outgoing) forTurbopuffer(compress compressor) *outgoing {
 		}
 		past.path = path
 	}
-	if out.op.fall != fallthroughSimple {
-		return &past
-	}
-	query, rewritten, ok := plainVectorQuery(out.args.body)
-	if !ok {
-		return nil
-	}
-	if rewritten {
-		body, err := encodeJSON(query)
-		if err != nil || past.setBody(body, compress) != nil {
+	switch out.op.fall {
+	case fallthroughSimple:
+		return past.asVectorQuery(compress)
+	case fallthroughNative:
+		if !isNativeBatch(out.args.body) {
 			return nil
 		}
 	}
 	return &past
 }
 
+// asVectorQuery puts a plain vector query into Turbopuffer's own form; nil for any other.
+func (out *outgoing) asVectorQuery(compress compressor) *outgoing {
+	query, rewritten, ok := plainVectorQuery(out.args.body)
+	if !ok {
+		return nil
+	}
+	if rewritten {
+		body, err := encodeJSON(query)
+		if err != nil || out.setBody(body, compress) != nil {
+			return nil
+		}
+	}
+	return out
+}
+
 // layerQueryFields are understood by the gateway alone.
-var layerQueryFields = []string{"nearest_to_id", "cursor", "as_of", "between", "queries"}
+var layerQueryFields = []string{"nearest_to_id", "cursor", "as_of", "between"}
+
+// isNativeBatch says whether a body holds several queries that are all Turbopuffer's own.
+func isNativeBatch(body any) bool {
+	var batch map[string]any
+	text, err := encodeJSON(body)
+	if err != nil || decodeJSON(text, &batch) != nil {
+		return false
+	}
+	queries, ok := batch["queries"].([]any)
+	if !ok || !isNativeQuery(batch) {
+		return false
+	}
+	for _, query := range queries {
+		if fields, ok := query.(map[string]any); !ok || !isNativeQuery(fields) {
+			return false
+		}
+	}
+	return true
+}
+
+// isNativeQuery says that a query has no field and no ranking that only the gateway understands.
+func isNativeQuery(query map[string]any) bool {
+	for _, field := range layerQueryFields {
+		if _, used := query[field]; used {
+			return false
+		}
+	}
+	if _, used := query["vector"]; used {
+		return false
+	}
+	rank, _ := query["rank_by"].([]any)
+	return len(rank) < 2 || rank[1] != "HybridText" && rank[1] != "Auto"
+}
 
 // plainVectorQuery says whether a query body asks only for the neighbours of a vector, and gives its native form. A body
 // that is native already is left as it is.
@@ -95,6 +138,9 @@ func plainVectorQuery(body any) (query map[string]any, rewritten, ok bool) {
 		if _, used := query[field]; used {
 			return nil, false, false
 		}
+	}
+	if _, several := query["queries"]; several {
+		return nil, false, false
 	}
 	vector, given := query["vector"]
 	if !given {

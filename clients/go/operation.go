@@ -19,9 +19,11 @@ type operation struct {
 	// route is the path template at the gateway; upstream, when set, the one at Turbopuffer.
 	route    string
 	upstream string
-	safe     safety
-	fall     fallthroughClass
-	body     bodyRule
+	// marker is the encoded query that every call sends: what tells operations on one route apart.
+	marker string
+	safe   safety
+	fall   fallthroughClass
+	body   bodyRule
 	// meta names the answer's headers that are lifted into the result.
 	meta    []metaHeader
 	answers answerRule
@@ -47,6 +49,8 @@ const (
 	fallthroughYes
 	// fallthroughSimple: only a query for the neighbours of a vector.
 	fallthroughSimple
+	// fallthroughNative: only a body that holds nothing of Layer's own.
+	fallthroughNative
 )
 
 type bodyRule int
@@ -123,9 +127,12 @@ func buildPath(route string, values []string) (string, error) {
 	return path.String(), nil
 }
 
-// buildQuery writes the fields of a *Params struct that are set, in the spec's order, then added's.
-func buildQuery(params any, added url.Values) (string, error) {
+// buildQuery writes the marker, the fields of a *Params struct that are set, in the spec's order, then added's.
+func buildQuery(marker string, params any, added url.Values) (string, error) {
 	var query queryWriter
+	if marker != "" {
+		query.join(marker)
+	}
 	if value := reflect.ValueOf(params); params != nil && !value.IsNil() {
 		if err := query.addStruct(value.Elem()); err != nil {
 			return "", err

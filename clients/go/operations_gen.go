@@ -157,6 +157,58 @@ func (c *Client) WriteNamespaceWithPerf(ctx context.Context, namespace string, b
 	return call[*WriteResponse](ctx, c, &writeNamespaceOp, arguments{path: []string{namespace}, body: body}, opts)
 }
 
+var copyNamespaceOp = operation{
+	id:     "copyNamespace",
+	method: "POST",
+	route:  "/v2/namespaces/{namespace}",
+	marker: "stainless_overload=copyFrom",
+	fall:   fallthroughYes,
+	body:   bodyRequired,
+}
+
+// CopyNamespace copies a namespace.
+//
+// Copies the documents and the schema of another namespace into this one, which must not exist
+// yet. Turbopuffer makes the copy; documents keep the `_hevlayer_upserted_at` of their source.
+//
+// The caller needs the scope `write` here and `read` on the source.
+//
+// POST /v2/namespaces/{namespace}?stainless_overload=copyFrom
+func (c *Client) CopyNamespace(ctx context.Context, namespace string, body *CopyNamespaceRequest, opts ...RequestOption) (*WriteResponse, error) {
+	return data(c.CopyNamespaceWithPerf(ctx, namespace, body, opts...))
+}
+
+// CopyNamespaceWithPerf is CopyNamespace with the measurements of the call.
+func (c *Client) CopyNamespaceWithPerf(ctx context.Context, namespace string, body *CopyNamespaceRequest, opts ...RequestOption) (*LayerResponse[*WriteResponse], error) {
+	return call[*WriteResponse](ctx, c, &copyNamespaceOp, arguments{path: []string{namespace}, body: body}, opts)
+}
+
+var branchNamespaceOp = operation{
+	id:     "branchNamespace",
+	method: "POST",
+	route:  "/v2/namespaces/{namespace}",
+	marker: "stainless_overload=branchFrom",
+	fall:   fallthroughYes,
+	body:   bodyRequired,
+}
+
+// BranchNamespace branches a namespace.
+//
+// Makes this namespace, which must not exist yet, an instant and independent clone of another of
+// the same account and region. Documents keep the `_hevlayer_upserted_at` of their source.
+//
+// The caller needs the scope `write` here and `read` on the source.
+//
+// POST /v2/namespaces/{namespace}?stainless_overload=branchFrom
+func (c *Client) BranchNamespace(ctx context.Context, namespace string, body *BranchNamespaceRequest, opts ...RequestOption) (*WriteResponse, error) {
+	return data(c.BranchNamespaceWithPerf(ctx, namespace, body, opts...))
+}
+
+// BranchNamespaceWithPerf is BranchNamespace with the measurements of the call.
+func (c *Client) BranchNamespaceWithPerf(ctx context.Context, namespace string, body *BranchNamespaceRequest, opts ...RequestOption) (*LayerResponse[*WriteResponse], error) {
+	return call[*WriteResponse](ctx, c, &branchNamespaceOp, arguments{path: []string{namespace}, body: body}, opts)
+}
+
 var deleteNamespaceOp = operation{
 	id:     "deleteNamespace",
 	method: "DELETE",
@@ -229,6 +281,32 @@ func (c *Client) QueryNamespace(ctx context.Context, namespace string, body *Que
 // QueryNamespaceWithPerf is QueryNamespace with the measurements of the call.
 func (c *Client) QueryNamespaceWithPerf(ctx context.Context, namespace string, body *QueryRequest, opts ...RequestOption) (*LayerResponse[*QueryResponse], error) {
 	return call[*QueryResponse](ctx, c, &queryNamespaceOp, arguments{path: []string{namespace}, body: body}, opts)
+}
+
+var batchQueryNamespaceOp = operation{
+	id:     "batchQueryNamespace",
+	method: "POST",
+	route:  "/v2/namespaces/{namespace}/query",
+	marker: "stainless_overload=multiQuery",
+	safe:   safeRead,
+	fall:   fallthroughNative,
+	body:   bodyRequired,
+	meta:   []metaHeader{{header: "x-layer-stable-as-of", field: "stable_as_of", integer: true}},
+}
+
+// BatchQueryNamespace runs several queries at once.
+//
+// Runs 1 to 16 queries over one snapshot of the namespace and answers each in its place. A query
+// is Turbopuffer's own, or Layer's `vector` form. With `rerank_by` the answers are fused into one.
+//
+// POST /v2/namespaces/{namespace}/query?stainless_overload=multiQuery
+func (c *Client) BatchQueryNamespace(ctx context.Context, namespace string, body *BatchQueryRequest, opts ...RequestOption) (*BatchQueryResponse, error) {
+	return data(c.BatchQueryNamespaceWithPerf(ctx, namespace, body, opts...))
+}
+
+// BatchQueryNamespaceWithPerf is BatchQueryNamespace with the measurements of the call.
+func (c *Client) BatchQueryNamespaceWithPerf(ctx context.Context, namespace string, body *BatchQueryRequest, opts ...RequestOption) (*LayerResponse[*BatchQueryResponse], error) {
+	return call[*BatchQueryResponse](ctx, c, &batchQueryNamespaceOp, arguments{path: []string{namespace}, body: body}, opts)
 }
 
 var explainTurbopufferQueryOp = operation{

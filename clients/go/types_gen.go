@@ -44,6 +44,26 @@ type PatchByFilter struct {
 	Extra map[string]any `json:"-"`
 }
 
+// CopyFromNamespace is the namespace to copy from.
+type CopyFromNamespace struct {
+	// Its name.
+	SourceNamespace string `json:"source_namespace"`
+	// A key for its account. Default this store's own key.
+	SourceApiKey string `json:"source_api_key,omitempty"`
+	// Its region. Default this store's own.
+	SourceRegion string `json:"source_region,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// BranchFromNamespace is the namespace to branch from.
+type BranchFromNamespace struct {
+	// Its name.
+	SourceNamespace string `json:"source_namespace"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
 // WriteRequest is Turbopuffer's write body. Fields not listed here are forwarded as they are.
 type WriteRequest struct {
 	// Documents to insert or replace whole.
@@ -101,6 +121,25 @@ const (
 	WriteRequestDistanceMetricCosineDistance   WriteRequestDistanceMetric = "cosine_distance"
 	WriteRequestDistanceMetricEuclideanSquared WriteRequestDistanceMetric = "euclidean_squared"
 )
+
+// CopyNamespaceRequest is where to copy from. Fields not listed here are forwarded as they are.
+type CopyNamespaceRequest struct {
+	// The source, by name, or with the account and region it is in.
+	CopyFromNamespace any `json:"copy_from_namespace"`
+	// How the copy is encrypted. Default Turbopuffer's own key.
+	Encryption map[string]any `json:"encryption,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// BranchNamespaceRequest is where to branch from. Fields not listed here are forwarded as they
+// are.
+type BranchNamespaceRequest struct {
+	// The source, by name or as an object.
+	BranchFromNamespace any `json:"branch_from_namespace"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
 
 // WriteResponse is Turbopuffer's answer to a write.
 type WriteResponse struct {
@@ -224,6 +263,59 @@ type QueryResponse struct {
 	AggregationGroups []map[string]any  `json:"aggregation_groups,omitempty"`
 	Billing           *QueryBilling     `json:"billing,omitempty"`
 	Performance       *QueryPerformance `json:"performance,omitempty"`
+	// The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent
+	// while none is known.
+	StableAsOf *int64 `json:"stable_as_of"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// BatchQueryRequest: Several queries and what holds for all of them. Fields not listed here are
+// forwarded as they are.
+type BatchQueryRequest struct {
+	// Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in
+	// Layer's `vector` form loses `vector`.
+	Queries []QueryRequest `json:"queries"`
+	// Fuse the answers into one, as `["RRF"]`. Default one answer a query.
+	RerankBy []any `json:"rerank_by,omitempty"`
+	// Rows of the fused answer. Default all.
+	Limit Limit `json:"limit,omitempty"`
+	// Rows of the fused answer to skip. Default 0.
+	Offset int64 `json:"offset,omitempty"`
+	// How vectors are written in the answer. Default float.
+	VectorEncoding BatchQueryRequestVectorEncoding `json:"vector_encoding,omitempty"`
+	Consistency    *Consistency                    `json:"consistency,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// BatchQueryRequestVectorEncoding: How vectors are written in the answer. Default float.
+type BatchQueryRequestVectorEncoding string
+
+// Values of BatchQueryRequestVectorEncoding.
+const (
+	BatchQueryRequestVectorEncodingFloat  BatchQueryRequestVectorEncoding = "float"
+	BatchQueryRequestVectorEncodingBase64 BatchQueryRequestVectorEncoding = "base64"
+)
+
+// BatchQueryResult is the answer to one query of several.
+type BatchQueryResult struct {
+	// Rows, best first; present for ranked queries.
+	Rows []Row `json:"rows,omitempty"`
+	// Label to value; present for ungrouped aggregations.
+	Aggregations map[string]any `json:"aggregations,omitempty"`
+	// One object a group; present for grouped aggregations.
+	AggregationGroups []map[string]any `json:"aggregation_groups,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// BatchQueryResponse is Turbopuffer's answer to several queries.
+type BatchQueryResponse struct {
+	// One result for each query, in their order; a single fused one with `rerank_by`.
+	Results     []BatchQueryResult `json:"results"`
+	Billing     *QueryBilling      `json:"billing,omitempty"`
+	Performance *QueryPerformance  `json:"performance,omitempty"`
 	// The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent
 	// while none is known.
 	StableAsOf *int64 `json:"stable_as_of"`
@@ -508,8 +600,20 @@ func (v Consistency) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 func (v *PatchByFilter) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v PatchByFilter) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
+func (v *CopyFromNamespace) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v CopyFromNamespace) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *BranchFromNamespace) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v BranchFromNamespace) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
 func (v *WriteRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v WriteRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *CopyNamespaceRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v CopyNamespaceRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *BranchNamespaceRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v BranchNamespaceRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *WriteResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v WriteResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
@@ -528,6 +632,15 @@ func (v QueryRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *QueryResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v QueryResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *BatchQueryRequest) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v BatchQueryRequest) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *BatchQueryResult) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v BatchQueryResult) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *BatchQueryResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v BatchQueryResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *QueryBilling) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v QueryBilling) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }

@@ -29,6 +29,8 @@ export interface SpecOperation {
   /** Names of the path parameters in path order. */
   pathParams: string[];
   queryParams: string[];
+  /** Query parameters that every call sends (`x-hev-overloads`): what tells operations on one route apart. */
+  fixedQuery: Record<string, string>;
   hasBody: boolean;
   page?: PageHint;
   meta: MetaHint[];
@@ -48,7 +50,8 @@ export function loadSpec(path: string): Spec {
     for (const method of METHODS) {
       const operation = item[method];
       if (!isObject(operation) || typeof operation.operationId !== "string") continue;
-      spec.set(operation.operationId, readOperation(document, template, method, item, operation));
+      const route = readOperation(document, template, method, item, operation);
+      for (const one of [route, ...readOverloads(document, operation, route)]) spec.set(one.id, one);
     }
   }
   if (spec.size === 0) throw new Error(`${path}: no operation with an operationId`);
@@ -72,12 +75,31 @@ function readOperation(
     path,
     pathParams: [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] ?? ""),
     queryParams: params.filter((param) => param.in === "query").map((param) => param.name as string),
+    fixedQuery: {},
     hasBody: operation.requestBody !== undefined,
-    meta: list(operation["x-hev-meta"])
-      .filter(isObject)
-      .map((hint) => readMeta(document, operation, hint)),
+    meta: readMetas(document, operation),
     ...(page === undefined ? {} : { page }),
   };
+}
+
+/** Further operations on the route of one, each with a marker in the query string. */
+function readOverloads(document: ValueObject, operation: ValueObject, route: SpecOperation): SpecOperation[] {
+  return list(operation["x-hev-overloads"])
+    .filter(isObject)
+    .map((overload) => ({
+      ...route,
+      id: String(overload.operationId),
+      fixedQuery: overload.query as Record<string, string>,
+      hasBody: overload.requestBody !== undefined,
+      // An answer of its own comes with its own lifted headers.
+      ...(overload.responses === undefined ? {} : { meta: readMetas(document, overload) }),
+    }));
+}
+
+function readMetas(document: ValueObject, operation: ValueObject): MetaHint[] {
+  return list(operation["x-hev-meta"])
+    .filter(isObject)
+    .map((hint) => readMeta(document, operation, hint));
 }
 
 function readPage(hint: unknown): PageHint | undefined {

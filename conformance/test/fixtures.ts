@@ -14,7 +14,16 @@ export const spec: Spec = new Map(
 );
 
 function operation(id: string, path: string): SpecOperation {
-  return { id, method: "GET", path, pathParams: [], queryParams: [], hasBody: false, meta: [] };
+  return {
+    id,
+    method: "GET",
+    path,
+    pathParams: [],
+    queryParams: [],
+    fixedQuery: {},
+    hasBody: false,
+    meta: [],
+  };
 }
 
 /** A scenario in which one operation of a scripted server answers `{status: "ok"}`, and the client must say so. */

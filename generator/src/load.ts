@@ -5,10 +5,12 @@ import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { buildErrorCodes } from "./build/errors.js";
 import { buildOperation, METHODS } from "./build/operation.js";
+import { buildOverloads } from "./build/overload.js";
 import { markReach } from "./build/reach.js";
 import { buildType } from "./build/schema.js";
 import type { Api, NamedType, Operation } from "./model.js";
 import { splitWords } from "./names.js";
+import { routeText } from "./route-text.js";
 import { SpecError, type SpecNode, SpecSource } from "./spec-source.js";
 
 export interface LoadedSpec {
@@ -66,12 +68,14 @@ function buildOperations(root: SpecNode): Operation[] {
     for (const method of METHODS) {
       const node = item.get(method);
       if (!node) continue;
-      const operation = buildOperation(path, method, node, item);
-      const other = seen.get(operation.id);
-      if (other)
-        node.fail(`operation ${operation.id} is declared twice, here and at ${other}; ids must be unique`);
-      seen.set(operation.id, `${operation.method} ${path}`);
-      operations.push(operation);
+      const base = buildOperation(path, method, node, item);
+      for (const operation of [base, ...buildOverloads(node, base)]) {
+        const other = seen.get(operation.id);
+        if (other)
+          node.fail(`operation ${operation.id} is declared twice, here and at ${other}; ids must be unique`);
+        seen.set(operation.id, routeText(operation));
+        operations.push(operation);
+      }
     }
   }
   return operations;

@@ -118,6 +118,12 @@ export interface MetaHeader {
   doc: string;
 }
 
+/** A query parameter that the client sets and the caller does not see. */
+export interface FixedParam {
+  wire: string;
+  value: string;
+}
+
 export interface Operation {
   /** operationId, camelCase; also the TypeScript method name. */
   id: string;
@@ -126,6 +132,13 @@ export interface Operation {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Template as in the spec: `/v2/namespaces/{namespace}/documents/{doc_id}`. */
   path: string;
+  /** Query parameters that every call sends with these values, in order; only overloads have any. */
+  fixedQuery: FixedParam[];
+  /**
+   * The operation whose method and path this one shares (`x-hev-overloads`). To a client an overload is an operation like
+   * any other; a server has one route and tells them apart by the body.
+   */
+  overloadOf?: string;
   summary: string;
   doc: string;
   pathParams: Param[];
@@ -141,8 +154,12 @@ export interface Operation {
    * it, `layer` exists only here. Go and Python give passthrough bodies as open maps.
    */
   kind: "passthrough" | "upstream" | "layer";
-  /** `x-hev-fallthrough`: may a client go to upstream directly when the gateway cannot be reached. */
-  fallthrough: "yes" | "no" | "simple";
+  /**
+   * `x-hev-fallthrough`: may a client go to upstream directly when the gateway cannot be reached. `simple`: only with a plain
+   * vector query, which is rewritten to upstream's own form; `native`: only with a body that holds nothing of Layer's own,
+   * at the top or in an item of `queries`.
+   */
+  fallthrough: "yes" | "no" | "simple" | "native";
   /** Path upstream when it differs from `path` (only meaningful with fallthrough). */
   upstreamPath: string;
   /** `x-hev-safe`: retry class. */

@@ -14,10 +14,15 @@ export interface OperationInfo {
   readonly path: string;
   /** Retry class: `read` and `idempotent` may be repeated, `once` only when it surely was not processed. */
   readonly safe: "read" | "idempotent" | "once";
-  /** Whether Turbopuffer may be asked directly when the gateway cannot be reached; `simple`: only for a vector query. */
-  readonly fallthrough: "yes" | "no" | "simple";
+  /**
+   * Whether Turbopuffer may be asked directly when the gateway cannot be reached. `simple`: only for a vector query, which is
+   * rewritten; `native`: only for a body that holds nothing of Layer's own.
+   */
+  readonly fallthrough: "yes" | "no" | "simple" | "native";
   /** Path there, when it differs. */
   readonly upstreamPath?: string;
+  /** Query parameters that every call sends: what tells operations on one route apart. */
+  readonly fixedQuery?: Readonly<Record<string, string>>;
   /** Option name to query parameter. */
   readonly query?: Readonly<Record<string, string>>;
   /** Option name to request header. */

@@ -23,6 +23,7 @@ export function directRequest(
 ): WireRequest | undefined {
   if (!config.fallbackToTurbopuffer || config.turbopufferApiKey === undefined) return undefined;
   if (operation.fallthrough === "no") return undefined;
+  if (operation.fallthrough === "native" && !isNative(body)) return undefined;
   const upstreamBody = operation.fallthrough === "simple" ? simpleQuery(body) : body;
   if (operation.fallthrough === "simple" && upstreamBody === undefined) return undefined;
   return {
@@ -43,6 +44,21 @@ export function isUnreachable(failure: unknown, safe: OperationInfo["safe"]): bo
 
 /** Fields that only the gateway understands, and the one that makes a batch of a query. */
 const LAYER_FIELDS = ["nearest_to_id", "cursor", "as_of", "between", "queries"] as const;
+
+/** Rankings that the gateway takes apart; Turbopuffer does not know them. */
+const LAYER_RANKINGS: ReadonlySet<unknown> = new Set(["HybridText", "Auto"]);
+
+/** Several queries that are all Turbopuffer's own. */
+function isNative(body: unknown): boolean {
+  if (!isRecord(body) || !Array.isArray(body.queries)) return false;
+  return [body, ...(body.queries as unknown[])].every(
+    (part) =>
+      isRecord(part) &&
+      part.vector === undefined &&
+      LAYER_FIELDS.every((field) => part[field] === undefined) &&
+      !(Array.isArray(part.rank_by) && LAYER_RANKINGS.has(part.rank_by[1])),
+  );
+}
 
 /**
  * A plain vector query in Turbopuffer's own form: the gateway's `vector` form rewritten, a native one as it is.

@@ -94,7 +94,7 @@ function encodeSegment(operationId: string, name: string, value: unknown): strin
 }
 
 function buildQuery(operation: OperationInfo, options: CallOptions): Record<string, QueryValue> {
-  const query: Record<string, QueryValue> = {};
+  const query: Record<string, QueryValue> = { ...operation.fixedQuery };
   const given = options as Readonly<Record<string, QueryValue | undefined>>;
   for (const [option, wire] of Object.entries(operation.query ?? {})) {
     const value = given[option];

@@ -136,7 +136,7 @@ function operate(message: Call, operation: SpecOperation, extra: ValueObject): P
   operation.pathParams.forEach((name, index) => {
     target = target.replace(`{${name}}`, encodeURIComponent(textOf(message.path[index] ?? "")));
   });
-  const query = Object.entries({ ...message.query, ...extra })
+  const query = Object.entries({ ...operation.fixedQuery, ...message.query, ...extra })
     .filter(([, value]) => !isOmitted(value))
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(textOf(value))}`)
     .join("&");

@@ -21,10 +21,20 @@ export const METHODS = ["get", "post", "put", "patch", "delete"] as const;
 
 /** Every hint an operation may carry; anything else with our prefix is a misspelling. */
 const HINTS = new Set(
-  ["access", "kind", "fallthrough", "safe", "upstream-path", "body-validation", "page", "meta"].map(
-    (name) => `x-hev-${name}`,
-  ),
+  [
+    "access",
+    "kind",
+    "fallthrough",
+    "safe",
+    "upstream-path",
+    "body-validation",
+    "page",
+    "meta",
+    "overloads",
+  ].map((name) => `x-hev-${name}`),
 );
+
+export const FALLTHROUGHS = ["yes", "no", "simple", "native"] as const;
 
 export function buildOperation(
   path: string,
@@ -32,9 +42,7 @@ export function buildOperation(
   node: SpecNode,
   pathItem: SpecNode,
 ): Operation {
-  const id = node.need("operationId").string();
-  if (!/^[a-z][A-Za-z0-9]*$/.test(id))
-    node.need("operationId").fail(`operation ${id}: operationId must be camelCase`);
+  const id = operationId(node);
   refuseUnknownHints(node, id);
   const params = buildParams(node, pathItem, id);
   const success = buildSuccess(node.need("responses"), id);
@@ -46,6 +54,7 @@ export function buildOperation(
     tag: buildTag(node, id),
     method: method.toUpperCase() as Operation["method"],
     path,
+    fixedQuery: [],
     summary: node.need("summary").string(),
     doc: node.need("description").string(),
     pathParams: orderPathParams(path, params, node, id),
@@ -56,13 +65,20 @@ export function buildOperation(
     errors: buildErrors(node.need("responses")),
     access: node.need("x-hev-access").oneOf(["read", "write", "admin", "none"]),
     kind: node.need("x-hev-kind").oneOf(["passthrough", "upstream", "layer"]),
-    fallthrough: node.need("x-hev-fallthrough").oneOf(["yes", "no", "simple"]),
+    fallthrough: node.need("x-hev-fallthrough").oneOf(FALLTHROUGHS),
     upstreamPath: node.get("x-hev-upstream-path")?.string() ?? path,
     safe: node.need("x-hev-safe").oneOf(["read", "idempotent", "once"]),
     ...(page ? { page } : {}),
     meta: buildMeta(node, success.headers, id),
     deprecated: node.flag("deprecated"),
   };
+}
+
+export function operationId(node: SpecNode): string {
+  const id = node.need("operationId").string();
+  if (!/^[a-z][A-Za-z0-9]*$/.test(id))
+    node.need("operationId").fail(`operation ${id}: operationId must be camelCase`);
+  return id;
 }
 
 function refuseUnknownHints(node: SpecNode, id: string): void {
@@ -128,7 +144,7 @@ function orderPathParams(path: string, params: Param[], node: SpecNode, id: stri
   );
 }
 
-function buildBody(node: SpecNode, id: string): Body | undefined {
+export function buildBody(node: SpecNode, id: string): Body | undefined {
   const body = node.get("requestBody")?.deref();
   if (!body) return undefined;
   const media = body.need("content").get("application/json");
@@ -157,7 +173,7 @@ function buildExamples(media: SpecNode): Example[] {
   });
 }
 
-function buildSuccess(responses: SpecNode, id: string): SuccessResponse {
+export function buildSuccess(responses: SpecNode, id: string): SuccessResponse {
   const found = responses.entries().filter(([status]) => /^2\d\d$/.test(status));
   const [first] = found;
   if (!first) return responses.fail(`operation ${id}: needs a 2xx response`);
@@ -237,7 +253,7 @@ function buildPage(node: SpecNode, id: string): Page | undefined {
   };
 }
 
-function buildMeta(node: SpecNode, headers: ResponseHeader[], id: string): MetaHeader[] {
+export function buildMeta(node: SpecNode, headers: ResponseHeader[], id: string): MetaHeader[] {
   return (node.get("x-hev-meta")?.items() ?? []).map((item) => {
     const wire = item.need("header").string();
     const header = headers.find((candidate) => candidate.wire.toLowerCase() === wire.toLowerCase());

@@ -7,7 +7,7 @@ const BREACHES: Readonly<Record<string, [find: string, replacement: string, mess
   "closed-error-catalogue": ["enum: [not_found]", "enum: [not_found, gone]", "x-hev-errors lacks gone"],
   "shared-error-schema": [
     'schema: { $ref: "#/components/schemas/Error" }',
-    'schema: { $ref: "#/components/schemas/ThingList" }',
+    'schema: { $ref: "#/components/schemas/ThingList" }\n              x-else: { $ref: "#/components/schemas/Error" }',
     "404 must answer with the schema Error",
   ],
   "pages-fit": ["items: things,", "items: rows,", "items names rows, which is not a list"],
@@ -17,6 +17,11 @@ const BREACHES: Readonly<Record<string, [find: string, replacement: string, mess
     "x-hev-safe: read",
     "x-hev-safe: read\n      x-hev-upstream-path: /v1/x",
     "has no effect",
+  ],
+  "overloads-fit": [
+    "x-hev-safe: read",
+    'x-hev-safe: read\n      x-hev-overloads: [{ operationId: countThings, summary: S, description: D, query: { m: n }, x-hev-fallthrough: "no" }]',
+    "listThings has x-hev-page, so it can have no overloads",
   ],
   "parameters-free-of-call-options": [
     "{ name: cursor, in: query, description: Where to continue., schema: { type: string } }",
@@ -37,6 +42,11 @@ const BREACHES: Readonly<Record<string, [find: string, replacement: string, mess
     "{ type: string, description: Why. }",
     "{ type: string }",
     "Error.message has no description",
+  ],
+  "components-used": [
+    "    ErrorCode:\n",
+    "    Lone: { description: Alone., type: string, examples: [a] }\n    ErrorCode:\n",
+    "schemas Lone is never used",
   ],
   "known-hints": ["x-hev-errors:", "x-hev-extra: 1\nx-hev-errors:", "unknown hint x-hev-extra"],
 };

@@ -6,6 +6,7 @@
  */
 import type { Api, Operation, Type } from "../model.js";
 import { iterWords, snake } from "../names.js";
+import { routeText } from "../route-text.js";
 import type { SpecNode } from "../spec-source.js";
 
 export interface Finding {
@@ -23,10 +24,12 @@ export const HOUSE_RULES: Readonly<Record<string, Rule>> = {
   "access-fits-security": accessFitsSecurity,
   "safe-fits-method": safeFitsMethod,
   "fallthrough-fits": fallthroughFits,
+  "overloads-fit": overloadsFit,
   "parameters-free-of-call-options": parametersFreeOfCallOptions,
   "tags-used": tagsUsed,
   "bodies-have-examples": bodiesHaveExamples,
   "schemas-described": schemasDescribed,
+  "components-used": componentsUsed,
   "known-hints": knownHints,
 };
 
@@ -36,7 +39,15 @@ export function* houseFindings(root: SpecNode, api: Api): Generator<Finding> {
 }
 
 function operationNode(root: SpecNode, operation: Operation): SpecNode {
-  return root.need("paths").need(operation.path).need(operation.method.toLowerCase());
+  const node = root.need("paths").need(operation.path).need(operation.method.toLowerCase());
+  if (operation.overloadOf === undefined) return node;
+  const overloads = node.need("x-hev-overloads").items();
+  return overloads.find((overload) => overload.text("operationId") === operation.id) ?? node;
+}
+
+/** The operations that have a route of their own; overloads share the hints and answers of theirs. */
+function routes(api: Api): Operation[] {
+  return api.operations.filter((operation) => operation.overloadOf === undefined);
 }
 
 function resolve(api: Api, type: Type | undefined): Type | undefined {
@@ -69,7 +80,7 @@ function* closedErrorCatalogue(root: SpecNode, api: Api): Generator<Finding> {
 
 /** JSON errors have the shared shape, alone or in a union. Probes, which need no key, may answer with their own state. */
 function* sharedErrorSchema(root: SpecNode, api: Api): Generator<Finding> {
-  for (const operation of api.operations) {
+  for (const operation of routes(api)) {
     for (const [status, response] of operationNode(root, operation).need("responses").entries()) {
       if (!/^([45]|default)/.test(status) || operation.access === "none") continue;
       const media = response.deref().get("content")?.get("application/json");
@@ -131,7 +142,7 @@ function* pagesFit(root: SpecNode, api: Api): Generator<Finding> {
 }
 
 function* accessFitsSecurity(root: SpecNode, api: Api): Generator<Finding> {
-  for (const operation of api.operations) {
+  for (const operation of routes(api)) {
     const node = operationNode(root, operation);
     const open = node.get("security")?.items().length === 0;
     if (open === (operation.access === "none")) continue;
@@ -141,7 +152,7 @@ function* accessFitsSecurity(root: SpecNode, api: Api): Generator<Finding> {
 }
 
 function* safeFitsMethod(root: SpecNode, api: Api): Generator<Finding> {
-  for (const operation of api.operations) {
+  for (const operation of routes(api)) {
     if (operation.method !== "GET" || operation.safe === "read") continue;
     const node = operationNode(root, operation).need("x-hev-safe");
     yield { node, message: `operation ${operation.id}: a GET must have x-hev-safe: read` };
@@ -162,10 +173,34 @@ function* fallthroughFits(root: SpecNode, api: Api): Generator<Finding> {
     const unknown = names.find((name) => !operation.pathParams.some((param) => param.wire === name));
     if (path && unknown)
       yield { node: path, message: `operation ${operation.id}: {${unknown}} is not a path parameter` };
-    if (operation.fallthrough === "simple" && !operation.body) {
+    const { fallthrough } = operation;
+    if ((fallthrough === "simple" || fallthrough === "native") && !operation.body) {
       const hint = node.need("x-hev-fallthrough");
-      yield { node: hint, message: `operation ${operation.id}: simple judges the body, and there is none` };
+      const message = `operation ${operation.id}: ${fallthrough} judges the body, and there is none`;
+      yield { node: hint, message };
     }
+  }
+}
+
+/** What a client cannot tell apart it must not have twice; what a page needs an overload does not carry. */
+function* overloadsFit(root: SpecNode, api: Api): Generator<Finding> {
+  const markers = new Map<string, string>();
+  for (const operation of api.operations) {
+    const base = api.operations.find((other) => other.id === operation.overloadOf);
+    if (!base) continue;
+    const node = operationNode(root, operation);
+    const wrong = (message: string): Finding => ({
+      node,
+      message: `operation ${operation.id}: ${message}`,
+    });
+    if (base.page !== undefined) yield wrong(`${base.id} has x-hev-page, so it can have no overloads`);
+    if ((operation.body === undefined) !== (base.body === undefined))
+      yield wrong(`it must have a body exactly when ${base.id} has one`);
+    if (base.fallthrough === "no" && operation.fallthrough !== "no")
+      yield wrong(`${base.id} never falls through, so an overload of it must not either`);
+    const twin = markers.get(routeText(operation));
+    if (twin !== undefined) yield wrong(`it has the same marker as ${twin}`);
+    markers.set(routeText(operation), operation.id);
   }
 }
 
@@ -182,7 +217,7 @@ const CALL_OPTIONS = new Set([
 ]);
 
 function* parametersFreeOfCallOptions(root: SpecNode, api: Api): Generator<Finding> {
-  for (const operation of api.operations) {
+  for (const operation of routes(api)) {
     for (const param of [...operation.queryParams, ...operation.headerParams]) {
       if (!CALL_OPTIONS.has(snake(param.words))) continue;
       const rule = `parameter ${param.wire} is named like an option of every call; rename it`;
@@ -227,6 +262,25 @@ function* schemasDescribed(root: SpecNode, api: Api): Generator<Finding> {
       };
     }
   }
+}
+
+/** Stands in for Redocly's `no-unused-components`, which does not look into hints. */
+function* componentsUsed(root: SpecNode): Generator<Finding> {
+  const used = new Set(references(root.value));
+  for (const [kind, components] of root.get("components")?.entries() ?? []) {
+    if (kind === "securitySchemes") continue;
+    for (const [name, node] of components.entries()) {
+      if (!used.has(`#/components/${kind}/${name}`)) yield { node, message: `${kind} ${name} is never used` };
+    }
+  }
+}
+
+function references(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(references);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === "$ref" && typeof inner === "string" ? [inner] : references(inner),
+  );
 }
 
 /** Hints outside operations; those of operations are checked where they are read. */

@@ -156,6 +156,22 @@ export interface WriteRequest {
   [key: string]: unknown;
 }
 
+/** Where to copy from. Fields not listed here are forwarded as they are. */
+export interface CopyNamespaceRequest {
+  /** The source, by name, or with the account and region it is in. */
+  copy_from_namespace: string | CopyFromNamespace;
+  /** How the copy is encrypted. Default Turbopuffer's own key. */
+  encryption?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+/** Where to branch from. Fields not listed here are forwarded as they are. */
+export interface BranchNamespaceRequest {
+  /** The source, by name or as an object. */
+  branch_from_namespace: string | BranchFromNamespace;
+  [key: string]: unknown;
+}
+
 /** Turbopuffer's answer to a write. */
 export interface WriteResponse {
   /** `OK`. */
@@ -260,6 +276,45 @@ export interface QueryResponse {
   aggregations?: Record<string, unknown>;
   /** One object a group; present for grouped aggregations. */
   aggregation_groups?: Record<string, unknown>[];
+  billing?: QueryBilling;
+  performance?: QueryPerformance;
+  [key: string]: unknown;
+}
+
+/** Several queries and what holds for all of them. Fields not listed here are forwarded as they are. */
+export interface BatchQueryRequest {
+  /**
+   * Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in Layer's
+   * `vector` form loses `vector`.
+   */
+  queries: QueryRequest[];
+  /** Fuse the answers into one, as `["RRF"]`. Default one answer a query. */
+  rerank_by?: unknown[];
+  /** Rows of the fused answer. Default all. */
+  limit?: Limit;
+  /** Rows of the fused answer to skip. Default 0. */
+  offset?: number;
+  /** How vectors are written in the answer. Default float. */
+  vector_encoding?: "float" | "base64";
+  consistency?: Consistency;
+  [key: string]: unknown;
+}
+
+/** The answer to one query of several. */
+export interface BatchQueryResult {
+  /** Rows, best first; present for ranked queries. */
+  rows?: QueryRow[];
+  /** Label to value; present for ungrouped aggregations. */
+  aggregations?: Record<string, unknown>;
+  /** One object a group; present for grouped aggregations. */
+  aggregation_groups?: Record<string, unknown>[];
+  [key: string]: unknown;
+}
+
+/** Turbopuffer's answer to several queries. */
+export interface BatchQueryResponse {
+  /** One result for each query, in their order; a single fused one with `rerank_by`. */
+  results: BatchQueryResult[];
   billing?: QueryBilling;
   performance?: QueryPerformance;
   [key: string]: unknown;

@@ -157,7 +157,7 @@ class BaseClient(Generic[TransportT]):
             operation=operation,
             path=encode_path(operation.path, operation.id, path),
             direct_path=encode_path(operation.upstream_path or operation.path, operation.id, path),
-            query=encode_query(operation.id, parameters),
+            query=encode_query(operation.id, {**operation.fixed_query, **parameters}),
             headers=check_headers(given_headers),
             body=plain_body(operation.id, body),
             has_body=body is not None,

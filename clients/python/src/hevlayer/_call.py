@@ -54,6 +54,8 @@ class Operation:
     """Retry class."""
     fallthrough: Fallthrough = "no"
     """Whether Turbopuffer may be asked directly when the gateway cannot be reached."""
+    fixed_query: Mapping[str, str] = field(default_factory=dict)
+    """Query parameters that every call sends: what tells operations on one route apart."""
     upstream_path: str | None = None
     """Path template at Turbopuffer, where it differs."""
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 DOWN_S: Final = 5.0
 """How long the gateway is remembered as down after a failed connection."""
 
-Fallthrough = Literal["yes", "no", "simple"]
+Fallthrough = Literal["yes", "no", "simple", "native"]
+"""`simple`: only a plain vector query, rewritten; `native`: only a body that holds nothing of Layer's own."""
 
-_LAYER_ONLY: Final = ("nearest_to_id", "cursor", "as_of", "between", "queries")
+_LAYER_ONLY: Final = ("nearest_to_id", "cursor", "as_of", "between")
+_LAYER_RANKINGS: Final = ("HybridText", "Auto")
 _NEAREST: Final = ("ANN", "kNN")
 
 
@@ -58,11 +60,29 @@ def direct_body(fallthrough: Fallthrough, body: Any) -> Any | None:
     """The body to send to Turbopuffer, or None when this call may not go there. `body` is plain JSON data."""
     if fallthrough == "yes":
         return body
+    if fallthrough == "native":
+        return body if _is_native(body) else None
     if fallthrough == "no" or not isinstance(body, dict) or any(name in body for name in _LAYER_ONLY):
+        return None
+    if "queries" in body:
         return None
     if "rank_by" in body:
         return body if "vector" not in body and _ranks_by_vector(body["rank_by"]) else None
     return _vector_query(body) if body.get("vector") else None
+
+
+def _is_native(body: Any) -> bool:
+    """Whether these are several queries that are all Turbopuffer's own."""
+    if not isinstance(body, dict) or not isinstance(body.get("queries"), list | tuple):
+        return False
+    return all(_is_native_query(part) for part in (body, *body["queries"]))
+
+
+def _is_native_query(query: Any) -> bool:
+    if not isinstance(query, dict) or any(name in query for name in ("vector", *_LAYER_ONLY)):
+        return False
+    rank_by = query.get("rank_by")
+    return not (isinstance(rank_by, list | tuple) and len(rank_by) > 1 and rank_by[1] in _LAYER_RANKINGS)
 
 
 def _ranks_by_vector(rank_by: Any) -> bool:

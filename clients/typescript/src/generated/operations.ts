@@ -3,6 +3,10 @@
 import type { CallOptions, Caller, OperationInfo, Result } from "../call.js";
 import type { Pages } from "../pages.js";
 import type {
+  BatchQueryRequest,
+  BatchQueryResponse,
+  BranchNamespaceRequest,
+  CopyNamespaceRequest,
   Document,
   ExplainResponse,
   FetchDocumentsRequest,
@@ -44,6 +48,15 @@ export interface ListNamespacesOptions<P extends boolean = boolean> extends Call
 
 /** What `queryNamespace` returns: the body, with fields from the answer's headers. */
 export type QueryNamespaceResult = QueryResponse & {
+  /**
+   * The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent while
+   * none is known.
+   */
+  stable_as_of: number | null;
+};
+
+/** What `batchQueryNamespace` returns: the body, with fields from the answer's headers. */
+export type BatchQueryNamespaceResult = BatchQueryResponse & {
   /**
    * The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent while
    * none is known.
@@ -180,6 +193,52 @@ export class Operations {
   }
 
   /**
+   * Copy a namespace. `POST /v2/namespaces/{namespace}?stainless_overload=copyFrom`
+   *
+   * Copies the documents and the schema of another namespace into this one, which must not exist yet.
+   * Turbopuffer makes the copy; documents keep the `_hevlayer_upserted_at` of their source.
+   *
+   * The caller needs the scope `write` here and `read` on the source.
+   *
+   * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.copyNamespace("products", { copy_from_namespace: "catalog" });
+   * ```
+   */
+  copyNamespace<P extends boolean = false>(
+    namespace: string,
+    body: CopyNamespaceRequest,
+    options?: CallOptions<P>,
+  ): Promise<Result<WriteResponse, P>> {
+    return this.#caller.call(OPERATIONS.copyNamespace, { namespace }, body, options);
+  }
+
+  /**
+   * Branch a namespace. `POST /v2/namespaces/{namespace}?stainless_overload=branchFrom`
+   *
+   * Makes this namespace, which must not exist yet, an instant and independent clone of another of the same
+   * account and region. Documents keep the `_hevlayer_upserted_at` of their source.
+   *
+   * The caller needs the scope `write` here and `read` on the source.
+   *
+   * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.branchNamespace("products", { branch_from_namespace: "catalog" });
+   * ```
+   */
+  branchNamespace<P extends boolean = false>(
+    namespace: string,
+    body: BranchNamespaceRequest,
+    options?: CallOptions<P>,
+  ): Promise<Result<WriteResponse, P>> {
+    return this.#caller.call(OPERATIONS.branchNamespace, { namespace }, body, options);
+  }
+
+  /**
    * Delete a namespace. `DELETE /v2/namespaces/{namespace}`
    *
    * Deletes the namespace and all its documents at Turbopuffer. Deleting a namespace that does not exist
@@ -248,6 +307,34 @@ export class Operations {
     options?: CallOptions<P>,
   ): Promise<Result<QueryNamespaceResult, P>> {
     return this.#caller.call(OPERATIONS.queryNamespace, { namespace }, body, options);
+  }
+
+  /**
+   * Run several queries at once. `POST /v2/namespaces/{namespace}/query?stainless_overload=multiQuery`
+   *
+   * Runs 1 to 16 queries over one snapshot of the namespace and answers each in its place. A query is
+   * Turbopuffer's own, or Layer's `vector` form. With `rerank_by` the answers are fused into one.
+   *
+   * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.batchQueryNamespace("products", {
+   *   queries: [
+   *     { rank_by: ["vector", "ANN", [0.1, 0.2]], limit: 20 },
+   *     { rank_by: ["title", "BM25", "trail shoe"], limit: 20 },
+   *   ],
+   *   rerank_by: ["RRF"],
+   *   limit: 10,
+   * });
+   * ```
+   */
+  batchQueryNamespace<P extends boolean = false>(
+    namespace: string,
+    body: BatchQueryRequest,
+    options?: CallOptions<P>,
+  ): Promise<Result<BatchQueryNamespaceResult, P>> {
+    return this.#caller.call(OPERATIONS.batchQueryNamespace, { namespace }, body, options);
   }
 
   /**
@@ -509,6 +596,26 @@ const OPERATIONS = {
     body: "required",
     result: "object",
   },
+  copyNamespace: {
+    id: "copyNamespace",
+    method: "POST",
+    path: "/v2/namespaces/{namespace}",
+    safe: "once",
+    fallthrough: "yes",
+    fixedQuery: { stainless_overload: "copyFrom" },
+    body: "required",
+    result: "object",
+  },
+  branchNamespace: {
+    id: "branchNamespace",
+    method: "POST",
+    path: "/v2/namespaces/{namespace}",
+    safe: "once",
+    fallthrough: "yes",
+    fixedQuery: { stainless_overload: "branchFrom" },
+    body: "required",
+    result: "object",
+  },
   deleteNamespace: {
     id: "deleteNamespace",
     method: "DELETE",
@@ -531,6 +638,17 @@ const OPERATIONS = {
     path: "/v2/namespaces/{namespace}/query",
     safe: "read",
     fallthrough: "simple",
+    body: "required",
+    result: "object",
+    meta: [{ header: "x-layer-stable-as-of", field: "stable_as_of", type: "integer" }],
+  },
+  batchQueryNamespace: {
+    id: "batchQueryNamespace",
+    method: "POST",
+    path: "/v2/namespaces/{namespace}/query",
+    safe: "read",
+    fallthrough: "native",
+    fixedQuery: { stainless_overload: "multiQuery" },
     body: "required",
     result: "object",
     meta: [{ header: "x-layer-stable-as-of", field: "stable_as_of", type: "integer" }],

@@ -1,15 +1,20 @@
 /** Pages that people read straight from the spec. */
 import { header } from "../../header.js";
 import type { Api, Target } from "../../model.js";
+import { operationsPage } from "./operations.js";
 
 const ERRORS = "docs/errors.md";
+const OPERATIONS = "docs/operations.md";
 
 export const docs: Target = {
   name: "docs",
-  doc: "the error catalogue as a page",
-  owned: [ERRORS],
+  doc: "pages: the operations and the error catalogue",
+  owned: [ERRORS, OPERATIONS],
   async emit(api) {
-    return [{ path: ERRORS, text: errorsPage(api) }];
+    return [
+      { path: ERRORS, text: errorsPage(api) },
+      { path: OPERATIONS, text: operationsPage(api) },
+    ];
   },
 };
 

@@ -15,7 +15,10 @@ export const express: Target = {
   name: "express",
   doc: "Express route stubs, handler interfaces, wire types and error codes of the reference server",
   owned: [FOLDER],
-  async emit(api, context) {
+  async emit(spec, context) {
+    // Overloads are methods of the clients; their route is the one of the operation they stand in.
+    const operations = spec.operations.filter((operation) => operation.overloadOf === undefined);
+    const api = { ...spec, operations };
     return [
       { path: `${FOLDER}errors.ts`, text: emitErrors(api) },
       { path: `${FOLDER}handlers.ts`, text: emitHandlers(api) },

@@ -6,6 +6,7 @@ import { GO } from "../../dialects.js";
 import type { Api } from "../../model.js";
 import { goExported, goLocal } from "../../names.js";
 import { Printer } from "../../printer.js";
+import { fixedQueryText, routeText } from "../../route-text.js";
 import { type Method, methodOf, NOTHING, paramsName } from "./method.js";
 import { emitIterator } from "./pages.js";
 import { methodDoc } from "./prose.js";
@@ -13,7 +14,12 @@ import { type Declarations, declarations, inlineType } from "./shape.js";
 import { emitEnum, emitField } from "./types.js";
 
 const SAFETY = { read: "safeRead", idempotent: "safeIdempotent", once: "safeOnce" } as const;
-const FALLTHROUGH = { yes: "fallthroughYes", no: "fallthroughNo", simple: "fallthroughSimple" } as const;
+const FALLTHROUGH = {
+  yes: "fallthroughYes",
+  no: "fallthroughNo",
+  simple: "fallthroughSimple",
+  native: "fallthroughNative",
+} as const;
 
 export function emitOperations(api: Api): string {
   const declared = declarations(api);
@@ -38,6 +44,7 @@ function emitDescriptor(out: Printer, { operation, descriptor, result }: Method)
   ];
   if (operation.upstreamPath !== operation.path)
     fields.push(`upstream: ${JSON.stringify(operation.upstreamPath)}`);
+  if (operation.fixedQuery.length > 0) fields.push(`marker: ${JSON.stringify(fixedQueryText(operation))}`);
   if (operation.safe !== "once") fields.push(`safe: ${SAFETY[operation.safe]}`);
   if (operation.fallthrough !== "no") fields.push(`fall: ${FALLTHROUGH[operation.fallthrough]}`);
   if (operation.body) fields.push(`body: ${operation.body.required ? "bodyRequired" : "bodyOptional"}`);
@@ -116,7 +123,7 @@ function documentation({ operation, name }: Method): string {
     const headers = operation.headerParams.map((param) => `- ${param.wire}: ${param.doc}`);
     parts.push(`Headers to give with WithHeader:\n\n${headers.join("\n")}`);
   }
-  parts.push(`${operation.method} ${operation.path}`);
+  parts.push(routeText(operation));
   if (operation.deprecated) parts.push("Deprecated: the server may drop this operation.");
   return parts.join("\n\n");
 }

@@ -75,8 +75,12 @@ function reach(type: Type, reached: Set<string>, find: (name: string) => NamedTy
     case "object":
       for (const field of type.fields) reach(field.type, reached, find);
       return;
+    case "union":
+      // A union is `any`, but an object among its variants is what a caller puts there.
+      for (const variant of type.variants) reach(variant, reached, find);
+      return;
     default:
-      // Unions and tuples are `any`: the names inside them show in no Go type.
+      // A tuple is `any` or a slice of scalars: the names inside it show in no Go type.
       return;
   }
 }

@@ -25,6 +25,12 @@ export function emitOperations(api: Api): string {
         out.line(`path=${pythonString(operation.path)},`);
         out.line(`safe=${pythonString(operation.safe)},`);
         if (operation.fallthrough !== "no") out.line(`fallthrough=${pythonString(operation.fallthrough)},`);
+        if (operation.fixedQuery.length > 0) {
+          const entries = operation.fixedQuery.map(
+            ({ wire, value }) => `${pythonString(wire)}: ${pythonString(value)}`,
+          );
+          out.line(`fixed_query={${entries.join(", ")}},`);
+        }
         if (operation.upstreamPath !== operation.path) {
           out.line(`upstream_path=${pythonString(operation.upstreamPath)},`);
         }

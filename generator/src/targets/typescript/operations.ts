@@ -6,6 +6,7 @@ import { TYPESCRIPT } from "../../dialects.js";
 import type { Api, Operation, Page, Param, Type } from "../../model.js";
 import { camel, iterWords, pascal, safeIdentifier, splitWords, typescriptKey } from "../../names.js";
 import { Printer } from "../../printer.js";
+import { routeText } from "../../route-text.js";
 import { typeText } from "../../type-text.js";
 import { callExample } from "./example.js";
 
@@ -182,7 +183,7 @@ function emitMethod(emission: Emission, operation: Operation): void {
 }
 
 function methodDoc(operation: Operation): string {
-  const parts = [`${operation.summary}. \`${operation.method} ${operation.path}\``, operation.doc];
+  const parts = [`${operation.summary}. \`${routeText(operation)}\``, operation.doc];
   const params = operation.pathParams.filter((param) => param.doc !== "");
   const tags = params.map((param) => `@param ${argumentName(param)} ${param.doc}`);
   if (operation.body?.doc) tags.push(`@param body ${operation.body.doc}`);
@@ -253,6 +254,10 @@ function emitInfo({ printer, api }: Emission, operation: Operation): void {
   printer.line(`safe: ${text(operation.safe)},`, `fallthrough: ${text(operation.fallthrough)},`);
   if (operation.upstreamPath !== operation.path)
     printer.line(`upstreamPath: ${text(operation.upstreamPath)},`);
+  if (operation.fixedQuery.length > 0) {
+    const entries = operation.fixedQuery.map(({ wire, value }) => `${typescriptKey(wire)}: ${text(value)}`);
+    printer.line(`fixedQuery: { ${entries.join(", ")} },`);
+  }
   for (const place of ["query", "header"] as const) {
     const entries = optionParams(operation)
       .filter(({ param }) => param.in === place)

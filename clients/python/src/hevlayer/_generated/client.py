@@ -10,6 +10,10 @@ from typing import Any, Literal, Unpack, overload
 from .._runtime import OMIT, CallOptions, LayerResponse, Model, Omit, Pages, SyncClient
 from . import operations
 from .models import (
+    BatchQueryRequest,
+    BatchQueryResponse,
+    BranchNamespaceRequest,
+    CopyNamespaceRequest,
     Document,
     FetchDocumentsRequest,
     FetchDocumentsResponse,
@@ -284,6 +288,108 @@ class Hevlayer(SyncClient):
         )
 
     @overload
+    def copy_namespace(
+        self,
+        namespace: str,
+        body: CopyNamespaceRequest | Model,
+        *,
+        with_perf: Literal[True],
+        **options: Unpack[CallOptions],
+    ) -> LayerResponse[WriteResponse]: ...
+
+    @overload
+    def copy_namespace(
+        self,
+        namespace: str,
+        body: CopyNamespaceRequest | Model,
+        *,
+        with_perf: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> WriteResponse: ...
+
+    def copy_namespace(
+        self,
+        namespace: str,
+        body: CopyNamespaceRequest | Model,
+        *,
+        with_perf: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> WriteResponse | LayerResponse[WriteResponse]:
+        """Copy a namespace.
+
+        Copies the documents and the schema of another namespace into this one, which must not exist yet.
+        Turbopuffer makes the copy; documents keep the `_hevlayer_upserted_at` of their source.
+
+        The caller needs the scope `write` here and `read` on the source.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+
+        ```python
+        client.copy_namespace("products", {"copy_from_namespace": "catalog"})
+        ```
+        """
+        return self._call(
+            operations.COPY_NAMESPACE,
+            WriteResponse,
+            path=(namespace,),
+            body=body,
+            with_perf=with_perf,
+            options=options,
+        )
+
+    @overload
+    def branch_namespace(
+        self,
+        namespace: str,
+        body: BranchNamespaceRequest | Model,
+        *,
+        with_perf: Literal[True],
+        **options: Unpack[CallOptions],
+    ) -> LayerResponse[WriteResponse]: ...
+
+    @overload
+    def branch_namespace(
+        self,
+        namespace: str,
+        body: BranchNamespaceRequest | Model,
+        *,
+        with_perf: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> WriteResponse: ...
+
+    def branch_namespace(
+        self,
+        namespace: str,
+        body: BranchNamespaceRequest | Model,
+        *,
+        with_perf: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> WriteResponse | LayerResponse[WriteResponse]:
+        """Branch a namespace.
+
+        Makes this namespace, which must not exist yet, an instant and independent clone of another of the
+        same account and region. Documents keep the `_hevlayer_upserted_at` of their source.
+
+        The caller needs the scope `write` here and `read` on the source.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+
+        ```python
+        client.branch_namespace("products", {"branch_from_namespace": "catalog"})
+        ```
+        """
+        return self._call(
+            operations.BRANCH_NAMESPACE,
+            WriteResponse,
+            path=(namespace,),
+            body=body,
+            with_perf=with_perf,
+            options=options,
+        )
+
+    @overload
     def delete_namespace(
         self, namespace: str, *, with_perf: Literal[True], **options: Unpack[CallOptions]
     ) -> LayerResponse[StatusResponse]: ...
@@ -405,6 +511,65 @@ class Hevlayer(SyncClient):
         return self._call(
             operations.QUERY_NAMESPACE,
             QueryResponse,
+            path=(namespace,),
+            body=body,
+            with_perf=with_perf,
+            options=options,
+        )
+
+    @overload
+    def batch_query_namespace(
+        self,
+        namespace: str,
+        body: BatchQueryRequest | Model,
+        *,
+        with_perf: Literal[True],
+        **options: Unpack[CallOptions],
+    ) -> LayerResponse[BatchQueryResponse]: ...
+
+    @overload
+    def batch_query_namespace(
+        self,
+        namespace: str,
+        body: BatchQueryRequest | Model,
+        *,
+        with_perf: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> BatchQueryResponse: ...
+
+    def batch_query_namespace(
+        self,
+        namespace: str,
+        body: BatchQueryRequest | Model,
+        *,
+        with_perf: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> BatchQueryResponse | LayerResponse[BatchQueryResponse]:
+        """Run several queries at once.
+
+        Runs 1 to 16 queries over one snapshot of the namespace and answers each in its place. A query is
+        Turbopuffer's own, or Layer's `vector` form. With `rerank_by` the answers are fused into one.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+
+        ```python
+        client.batch_query_namespace(
+            "products",
+            {
+                "queries": [
+                    {"rank_by": ["vector", "ANN", [0.1, 0.2]], "limit": 20},
+                    {"rank_by": ["title", "BM25", "trail shoe"], "limit": 20},
+                ],
+                "rerank_by": ["RRF"],
+                "limit": 10,
+            },
+        )
+        ```
+        """
+        return self._call(
+            operations.BATCH_QUERY_NAMESPACE,
+            BatchQueryResponse,
             path=(namespace,),
             body=body,
             with_perf=with_perf,

@@ -98,6 +98,22 @@ class WriteRequest(TypedDict, total=False):
     """Accept writes even when much data is unindexed. Default false."""
 
 
+class CopyNamespaceRequest(TypedDict, total=False):
+    """Where to copy from. Fields not listed here are forwarded as they are."""
+
+    copy_from_namespace: Required[str | CopyFromNamespace]
+    """The source, by name, or with the account and region it is in."""
+    encryption: Mapping[str, Any]
+    """How the copy is encrypted. Default Turbopuffer's own key."""
+
+
+class BranchNamespaceRequest(TypedDict):
+    """Where to branch from. Fields not listed here are forwarded as they are."""
+
+    branch_from_namespace: str | BranchFromNamespace
+    """The source, by name or as an object."""
+
+
 class WriteResponse(Model):
     """Turbopuffer's answer to a write."""
 
@@ -225,6 +241,55 @@ class QueryResponse(Model):
     """Label to value; present for ungrouped aggregations."""
     aggregation_groups: list[dict[str, Any]] | None
     """One object a group; present for grouped aggregations."""
+    billing: QueryBilling | None
+    """What a query costs, in logical bytes."""
+    performance: QueryPerformance | None
+    """How a query ran."""
+    stable_as_of: Annotated[int | None, FromHeader("x-layer-stable-as-of")]
+    """The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent while
+    none is known.
+    """
+
+
+class BatchQueryRequest(TypedDict, total=False):
+    """Several queries and what holds for all of them. Fields not listed here are forwarded as they are."""
+
+    queries: Required[Sequence[QueryRequest]]
+    """Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in Layer's
+    `vector` form loses `vector`.
+    """
+    rerank_by: Sequence[Any]
+    """Fuse the answers into one, as `["RRF"]`. Default one answer a query."""
+    limit: Limit
+    """Rows of the fused answer. Default all."""
+    offset: int
+    """Rows of the fused answer to skip. Default 0."""
+    vector_encoding: Literal["float", "base64"]
+    """How vectors are written in the answer. Default float."""
+    consistency: Consistency
+    """How fresh a read must be."""
+
+
+class BatchQueryResult(Model):
+    """The answer to one query of several."""
+
+    __slots__ = ()
+
+    rows: list[QueryRow] | None
+    """Rows, best first; present for ranked queries."""
+    aggregations: dict[str, Any] | None
+    """Label to value; present for ungrouped aggregations."""
+    aggregation_groups: list[dict[str, Any]] | None
+    """One object a group; present for grouped aggregations."""
+
+
+class BatchQueryResponse(Model):
+    """Turbopuffer's answer to several queries."""
+
+    __slots__ = ()
+
+    results: list[BatchQueryResult]
+    """One result for each query, in their order; a single fused one with `rerank_by`."""
     billing: QueryBilling | None
     """What a query costs, in logical bytes."""
     performance: QueryPerformance | None
@@ -554,11 +619,16 @@ NamespaceSchema: TypeAlias = Mapping[str, AttributeSchema]
 __all__ = [
     "AerospikeHealth",
     "AttributeSchema",
+    "BatchQueryRequest",
+    "BatchQueryResponse",
+    "BatchQueryResult",
     "BranchFromNamespace",
+    "BranchNamespaceRequest",
     "CacheState",
     "Columns",
     "Consistency",
     "CopyFromNamespace",
+    "CopyNamespaceRequest",
     "Document",
     "DocumentId",
     "FetchDocumentsRequest",

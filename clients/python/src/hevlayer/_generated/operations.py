@@ -37,6 +37,24 @@ WRITE_NAMESPACE: Final = Operation(
     fallthrough="yes",
 )
 
+COPY_NAMESPACE: Final = Operation(
+    id="copyNamespace",
+    method="POST",
+    path="/v2/namespaces/{namespace}",
+    safe="once",
+    fallthrough="yes",
+    fixed_query={"stainless_overload": "copyFrom"},
+)
+
+BRANCH_NAMESPACE: Final = Operation(
+    id="branchNamespace",
+    method="POST",
+    path="/v2/namespaces/{namespace}",
+    safe="once",
+    fallthrough="yes",
+    fixed_query={"stainless_overload": "branchFrom"},
+)
+
 DELETE_NAMESPACE: Final = Operation(
     id="deleteNamespace",
     method="DELETE",
@@ -57,6 +75,15 @@ QUERY_NAMESPACE: Final = Operation(
     path="/v2/namespaces/{namespace}/query",
     safe="read",
     fallthrough="simple",
+)
+
+BATCH_QUERY_NAMESPACE: Final = Operation(
+    id="batchQueryNamespace",
+    method="POST",
+    path="/v2/namespaces/{namespace}/query",
+    safe="read",
+    fallthrough="native",
+    fixed_query={"stainless_overload": "multiQuery"},
 )
 
 EXPLAIN_TURBOPUFFER_QUERY: Final = Operation(
