@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // This file is the life of one call: arguments to bytes, bytes to a server and back, answer to a value. The generated
@@ -31,6 +32,8 @@ type outgoing struct {
 	timeout    time.Duration
 	total      time.Duration
 	maxRetries int
+	// earlier is how many requests were made to the gateway before the call went past it.
+	earlier int
 	// caller is the context as the caller gave it, without the total timeout.
 	caller context.Context
 }
@@ -206,6 +209,10 @@ func (a *answer) decode(op *operation, into any) error {
 		return nil
 	case len(a.body) == 0:
 		return a.undecodable(errors.New("the body is empty"))
+	}
+	// A replaced byte in an id or an attribute would be data that nobody wrote.
+	if !utf8.Valid(a.body) {
+		return a.undecodable(errors.New("the body is not UTF-8 text"))
 	}
 	value, err := parseJSON(a.body)
 	if err != nil {

@@ -251,17 +251,6 @@ func TestRequestReachesRoutesWithoutAMethod(t *testing.T) {
 	}
 }
 
-func TestARedirectToAnotherOriginDropsTheKey(t *testing.T) {
-	other := serve(t, reply{status: 200, body: `{"status":"ok"}`})
-	here := serve(t, reply{status: 307, header: map[string]string{"Location": other.URL + "/elsewhere"}})
-	client, _ := testClient(t, here.URL)
-	if _, err := client.GetHealth(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "key at home", here.last(t).header.Get("Authorization"), "Bearer gateway-key")
-	equal(t, "key abroad", other.last(t).header.Get("Authorization"), "")
-}
-
 func TestDerivedClientsShareConnections(t *testing.T) {
 	server := serve(t, reply{status: 200, body: `{"status":"OK"}`})
 	client, _ := testClient(t, server.URL)

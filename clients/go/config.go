@@ -38,6 +38,8 @@ type config struct {
 	logger     *slog.Logger
 	clock      clock
 	jitter     func() float64
+	// responseMax bounds a decoded success, in bytes.
+	responseMax int64
 	// problem is the first thing wrong with the options or the environment, reported by every call.
 	problem error
 	// secrets are the keys to be removed from whatever a server sends back.
@@ -85,6 +87,9 @@ func resolve(s *settings, common *shared) *config {
 	}
 	if c.jitter == nil {
 		c.jitter = rand.Float64
+	}
+	if c.responseMax = s.responseMax; c.responseMax == 0 {
+		c.responseMax = responseBytesMax
 	}
 	c.gateway = target{
 		base: r.baseURL("WithBaseURL", s.baseURL, "LAYER_GATEWAY_URL", defaultBaseURL),
@@ -274,17 +279,4 @@ func newHTTPClient() *http.Client {
 		ExpectContinueTimeout: time.Second,
 	}
 	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
-}
-
-// checkRedirect follows at most ten redirects, of GET requests alone: net/http would send a redirected write on as a GET
-// without its body, and the page that answers would pass for a success. It drops the key once the origin changes; net/http
-// compares host names alone and would hand it to another port.
-func checkRedirect(request *http.Request, via []*http.Request) error {
-	if len(via) >= 10 || via[0].Method != http.MethodGet {
-		return http.ErrUseLastResponse
-	}
-	if first := via[0].URL; first.Scheme != request.URL.Scheme || first.Host != request.URL.Host {
-		request.Header.Del("Authorization")
-	}
-	return nil
 }

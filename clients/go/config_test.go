@@ -104,7 +104,7 @@ func TestAnOptionOfACallThatCannotBeUsedIsReported(t *testing.T) {
 func TestAHeaderThatCannotBeSentIsRefused(t *testing.T) {
 	server := serve(t, reply{status: 200, body: okStatus})
 	client, _ := testClient(t, server.URL)
-	for name, value := range map[string]string{"X-Bad": "a\nb", "X-Sign": "€", "X Bad": "a", "": "a", "Ü": "a", "host": "x", "accept-encoding": "br"} {
+	for name, value := range map[string]string{"X-Bad": "a\nb", "X-Sign": "€", "X Bad": "a", "": "a", "Ü": "a", "host": "x", "accept-encoding": "br", "connection": "close"} {
 		var problem *ConfigError
 		if err := read(client, WithHeader(name, value)); !errors.As(err, &problem) {
 			t.Errorf("%q: got %v", name, err)

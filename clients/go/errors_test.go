@@ -111,6 +111,29 @@ func TestASuccessThatCannotBeDecodedIsAResponseError(t *testing.T) {
 	}
 }
 
+func TestASuccessThatIsTooLargeIsReportedOnce(t *testing.T) {
+	server := serve(t, reply{status: 200, body: `{"status":"` + strings.Repeat("x", 200) + `"}`})
+	client, _ := testClient(t, server.URL, clientOption(func(s *settings) { s.responseMax = 100 }))
+	var undecodable *ResponseError
+	if err := read(client); !errors.As(err, &undecodable) || !strings.Contains(err.Error(), "larger than 100 bytes") {
+		t.Fatalf("got %v", err)
+	}
+	equal(t, "status", undecodable.StatusCode, 200)
+	equal(t, "attempts", undecodable.Attempts, 1)
+	equal(t, "requests", len(server.sent()), 1)
+}
+
+func TestBytesThatAreNoTextAreNotReplaced(t *testing.T) {
+	for _, body := range []string{"{\"status\":\"a\xffb\"}", "{\"\xc3\":1}", "{\x00\"\x00a\x00"} {
+		server := serve(t, reply{status: 200, body: body})
+		client, _ := testClient(t, server.URL)
+		var undecodable *ResponseError
+		if err := read(client); !errors.As(err, &undecodable) {
+			t.Errorf("%q: got %v", body, err)
+		}
+	}
+}
+
 func TestAnAnswerBeyondTheErrorLimitIsCut(t *testing.T) {
 	server := serve(t, reply{status: 500, body: strings.Repeat("x", errorBytesMax+10)})
 	client, _ := testClient(t, server.URL, WithMaxRetries(0))

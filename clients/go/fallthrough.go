@@ -33,6 +33,10 @@ func (c *Client) dispatch(ctx context.Context, out *outgoing) (*answer, error) {
 	if isUnreached(err) {
 		c.common.down.Store(gateway, c.config.clock.now().Add(downFor))
 	}
+	var failed treeError
+	if errors.As(err, &failed) {
+		past().earlier = failed.base().Attempts
+	}
 	return c.sendDirect(ctx, past(), err.Error())
 }
 
@@ -149,8 +153,11 @@ func plainVectorQuery(body any) (query map[string]any, rewritten, ok bool) {
 	if _, ranked := query["rank_by"]; ranked || !isVector(vector) {
 		return nil, false, false
 	}
-	native := map[string]any{"top_k": 10, "consistency": map[string]any{"level": "eventual"}}
+	native := map[string]any{"consistency": map[string]any{"level": "eventual"}}
 	maps.Copy(native, query)
+	if native["top_k"] == nil {
+		native["top_k"] = 10
+	}
 	delete(native, "vector")
 	native["rank_by"] = []any{"vector", "ANN", vector}
 	return native, true, true

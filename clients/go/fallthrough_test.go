@@ -29,6 +29,7 @@ func TestAnUnreachableGatewayIsPassedAtOnceAndRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "fallback", got.Perf.Fallback, "turbopuffer_direct")
+	equal(t, "attempts, at the gateway and past it", got.Perf.Attempts, 2)
 	equal(t, "waits", len(clock.waits), 0)
 	sent := direct.last(t)
 	equal(t, "target", sent.method+" "+sent.target, "POST /v2/namespaces/n")
@@ -105,6 +106,8 @@ func TestAPlainVectorQueryIsRewrittenAndANativeOneIsNot(t *testing.T) {
 		{&QueryRequest{Vector: []float32{0.1, 2}}, `{"rank_by":["vector","ANN",[0.1,2]],"top_k":10,"consistency":{"level":"eventual"}}`},
 		{&QueryRequest{Vector: "AACAPw==", TopK: 3, Filters: Eq("n", 9007199254740993), Consistency: &Consistency{Level: "strong"}, Extra: map[string]any{"new": 1}},
 			`{"rank_by":["vector","ANN","AACAPw=="],"top_k":3,"filters":["n","Eq",9007199254740993],"consistency":{"level":"strong"},"new":1}`},
+		{&QueryRequest{Vector: []float32{1}, Extra: map[string]any{"top_k": nil}}, `{"rank_by":["vector","ANN",[1]],"top_k":10,"consistency":{"level":"eventual"}}`},
+		{&QueryRequest{Vector: []float32{1}, Extra: map[string]any{"top_k": 0}}, `{"rank_by":["vector","ANN",[1]],"top_k":0,"consistency":{"level":"eventual"}}`},
 		{&QueryRequest{RankBy: KNN("v", []float64{1}), TopK: 2}, `{"rank_by":["v","kNN",[1]],"top_k":2}`},
 	}
 	for _, c := range cases {
@@ -154,6 +157,10 @@ func TestAConnectionThatBreaksLetsReadsFallThroughAndNotWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "target", direct.last(t).target, "/v1/namespaces?page_size=5")
+	// It broke one connection and took another: it is not down.
+	before := len(gateway.sent())
+	_ = once(client)
+	equal(t, "requests to the gateway", len(gateway.sent())-before, 1)
 }
 
 func TestSilenceAndCancellationDoNotFallThrough(t *testing.T) {

@@ -114,7 +114,7 @@ func (c *Client) IterNamespaces(ctx context.Context, params *ListNamespacesParam
 	if params != nil {
 		first = *params
 	}
-	return newIter(ctx, first.Cursor, func(ctx context.Context, cursor string) ([]NamespaceSummary, string, error) {
+	return newIter(ctx, &listNamespacesOp, first.Cursor, func(ctx context.Context, cursor string) ([]NamespaceSummary, string, error) {
 		params := first
 		params.Cursor = cursor
 		page, err := c.ListNamespaces(ctx, &params, opts...)
@@ -381,7 +381,7 @@ func (c *Client) IterTurbopufferNamespaces(ctx context.Context, params *ListTurb
 	if params != nil {
 		first = *params
 	}
-	return newIter(ctx, first.Cursor, func(ctx context.Context, cursor string) ([]map[string]any, string, error) {
+	return newIter(ctx, &listTurbopufferNamespacesOp, first.Cursor, func(ctx context.Context, cursor string) ([]map[string]any, string, error) {
 		params := first
 		params.Cursor = cursor
 		page, err := c.ListTurbopufferNamespaces(ctx, &params, opts...)
@@ -607,4 +607,28 @@ func (c *Client) GetReady(ctx context.Context, opts ...RequestOption) (*Health, 
 // GetReadyWithPerf is GetReady with the measurements of the call.
 func (c *Client) GetReadyWithPerf(ctx context.Context, opts ...RequestOption) (*LayerResponse[*Health], error) {
 	return call[*Health](ctx, c, &getReadyOp, arguments{}, opts)
+}
+
+var getMetricsOp = operation{
+	id:      "getMetrics",
+	method:  "GET",
+	route:   "/metrics",
+	safe:    safeRead,
+	answers: answersText,
+}
+
+// GetMetrics reads the metrics.
+//
+// Every metric in Prometheus' text format; `docs/observability.md` says what each means.
+// Namespaces are named to callers with a key of the scope `read` (those it is granted), and to
+// everyone where `LAYER_METRICS_PUBLIC` is true; other callers get the sums over all of them.
+//
+// GET /metrics
+func (c *Client) GetMetrics(ctx context.Context, opts ...RequestOption) (string, error) {
+	return data(c.GetMetricsWithPerf(ctx, opts...))
+}
+
+// GetMetricsWithPerf is GetMetrics with the measurements of the call.
+func (c *Client) GetMetricsWithPerf(ctx context.Context, opts ...RequestOption) (*LayerResponse[string], error) {
+	return call[string](ctx, c, &getMetricsOp, arguments{}, opts)
 }

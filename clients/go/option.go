@@ -41,7 +41,9 @@ type settings struct {
 	lookupEnv  func(string) (string, bool)
 	clock      clock
 	jitter     func() float64
-	problem    error
+	// responseMax is for tests; 0 means the default.
+	responseMax int64
+	problem     error
 }
 
 // clock is the time that retries and the memory of a gateway that is down go by.
@@ -99,8 +101,9 @@ func WithFallbackToTurbopuffer(allowed bool) Option {
 	return clientOption(func(s *settings) { s.fallback = &allowed })
 }
 
-// WithHTTPClient sends the calls to the gateway through client, whose own timeouts, proxy and redirect rules then apply.
-// Default: a pooled client with a connect limit of 5 s that drops the key on a redirect to another origin.
+// WithHTTPClient sends the calls to the gateway through client, whose own timeouts and proxy then apply, and its redirect
+// rules where it has a CheckRedirect. Default: a pooled client with a connect limit of 5 s. Without rules of its own, reads
+// follow up to ten redirects, at another origin without the key and the headers of WithHeader, and writes follow none.
 func WithHTTPClient(client Doer) Option {
 	return clientOption(func(s *settings) { s.doer = s.checkDoer("WithHTTPClient", client) })
 }
@@ -115,7 +118,7 @@ func (s *settings) checkDoer(option string, client Doer) Doer {
 		s.problem = configError("%s: the client is nil", option)
 		return nil
 	}
-	return client
+	return ruled(client)
 }
 
 // WithLogger sets where warnings go (a call fell through to Turbopuffer), and notes on retries (level info) and requests
@@ -165,6 +168,7 @@ func WithMaxRetries(retries int) CallOption {
 // ownHeaders are the request headers that are set here or by net/http; another value would have no effect, or break one.
 var ownHeaders = map[string]string{
 	"Authorization":     "WithAPIKey sets it",
+	"Connection":        "connections are the HTTP client's",
 	"Host":              "WithBaseURL sets it",
 	"Accept-Encoding":   "answers are decompressed here",
 	"Content-Encoding":  "WithGzipRequests sets it",

@@ -16,6 +16,7 @@ import (
 // It holds nothing between calls, so that leaving the loop early needs no closing. It is not safe for concurrent use.
 type Iter[T any] struct {
 	ctx   context.Context
+	op    *operation
 	fetch func(ctx context.Context, cursor string) (items []T, next string, err error)
 	// cursor is where the next page begins; empty for the first one and at the end.
 	cursor  string
@@ -26,8 +27,8 @@ type Iter[T any] struct {
 	err     error
 }
 
-func newIter[T any](ctx context.Context, cursor string, fetch func(context.Context, string) ([]T, string, error)) *Iter[T] {
-	return &Iter[T]{ctx: ctx, cursor: cursor, fetch: fetch, at: -1, seen: map[string]bool{}}
+func newIter[T any](ctx context.Context, op *operation, cursor string, fetch func(context.Context, string) ([]T, string, error)) *Iter[T] {
+	return &Iter[T]{ctx: ctx, op: op, cursor: cursor, fetch: fetch, at: -1, seen: map[string]bool{}}
 }
 
 // Next moves to the next item and says whether there is one. False at the end and on an error; Err tells them apart.
@@ -65,7 +66,10 @@ func (it *Iter[T]) NextPage() bool {
 		return false
 	}
 	if it.seen[next] {
-		it.err = &PageError{HevlayerError{Message: fmt.Sprintf("the listing gave the cursor %q again", next)}, next}
+		it.err = &PageError{HevlayerError{
+			Message:     fmt.Sprintf("the listing gave the cursor %q again", next),
+			OperationID: it.op.id, Method: it.op.method, Route: it.op.route,
+		}, next}
 		return false
 	}
 	it.page, it.cursor = items, next

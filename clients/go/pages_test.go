@@ -80,6 +80,8 @@ func TestARepeatedCursorEndsTheWalkWithAnError(t *testing.T) {
 		t.Fatalf("got %v", it.Err())
 	}
 	equal(t, "cursor", repeated.Cursor, "c1")
+	equal(t, "message", it.Err().Error(), `hevlayer: listNamespaces: the listing gave the cursor "c1" again`)
+	equal(t, "route", repeated.Method+" "+repeated.Route, "GET /v2/namespaces")
 	equal(t, "requests", len(server.sent()), 3)
 }
 

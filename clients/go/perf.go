@@ -23,7 +23,7 @@ type Perf struct {
 	Header     http.Header
 	// RequestID is the answer's x-request-id.
 	RequestID string
-	// Attempts is how many requests were made to the server that answered.
+	// Attempts is how many requests were made, those to a gateway that could not be reached included.
 	Attempts int
 	// BytesSent and BytesReceived are the sizes of the bodies of the last attempt, the answer's after decompression.
 	BytesSent, BytesReceived int

@@ -3,8 +3,8 @@ package hevlayer
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,27 +28,28 @@ var retryStatuses = []int{
 // once where leave says that the call can go elsewhere. The answer is a success; any other is an APIError.
 func (c *Client) send(ctx context.Context, to *target, out *outgoing, leave func() bool) (*answer, error) {
 	for attempts := 1; ; attempts++ {
+		made := out.earlier + attempts
 		if out.caller.Err() != nil {
-			return nil, c.describe(cancelled(out.caller), out.op, attempts-1)
+			return nil, c.describe(cancelled(out.caller), out.op, made-1)
 		}
 		started := c.config.clock.now()
 		got, err := c.attempt(ctx, to, out)
 		if err == nil {
-			got.attempts = attempts
+			got.attempts = made
 			err = got.problem(c.config.clock.now())
 		}
-		c.config.logger.DebugContext(ctx, "hevlayer attempt", "operation", out.op.id, "attempt", attempts,
+		c.config.logger.DebugContext(ctx, "hevlayer attempt", "operation", out.op.id, "attempt", made,
 			"duration_ms", milliseconds(c.config.clock.now().Sub(started)), "failed", err != nil)
 		if err == nil {
 			return got, nil
 		}
 		wait, again := c.retryWait(ctx, out, err, attempts)
 		if !again || leave != nil && mayLeave(out.op, err) && leave() {
-			return nil, c.describe(err, out.op, attempts)
+			return nil, c.describe(err, out.op, made)
 		}
-		c.config.logger.InfoContext(ctx, "hevlayer retry", "operation", out.op.id, "attempt", attempts, "wait_ms", wait.Milliseconds())
+		c.config.logger.InfoContext(ctx, "hevlayer retry", "operation", out.op.id, "attempt", made, "wait_ms", wait.Milliseconds())
 		if c.config.clock.sleep(ctx, wait) != nil {
-			return nil, c.describe(interrupted(out, err), out.op, attempts)
+			return nil, c.describe(interrupted(out, err), out.op, made)
 		}
 	}
 }
@@ -122,12 +123,12 @@ func (c *Client) backoff(attempts int) time.Duration {
 
 // retryAfter reads how long the server asks to wait: retry-after-ms, or Retry-After in seconds, fractions or as a date.
 func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
-	if millis, err := strconv.ParseFloat(header.Get("Retry-After-Ms"), 64); err == nil {
-		return waitOf(millis / 1000)
+	if millis, ok := decimal(header.Get("Retry-After-Ms")); ok {
+		return waitOf(millis / 1000), true
 	}
-	text := header.Get("Retry-After")
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		return waitOf(seconds)
+	text := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, ok := decimal(text); ok {
+		return waitOf(seconds), true
 	}
 	if date, err := http.ParseTime(text); err == nil {
 		return max(0, date.Sub(now)), true
@@ -135,11 +136,20 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// waitOf refuses what is no length of time, and bounds what a Duration cannot hold.
-func waitOf(seconds float64) (time.Duration, bool) {
-	const most = 1e9
-	if !(seconds >= 0) || math.IsInf(seconds, 1) {
+var decimalForm = regexp.MustCompile(`^[0-9]+(\.[0-9]*)?([eE][0-9]+)?$`)
+
+// decimal reads a finite number of at least 0 in decimal notation; ParseFloat would take "0x1p4" and "Inf" too.
+func decimal(text string) (float64, bool) {
+	text = strings.TrimSpace(text)
+	if !decimalForm.MatchString(text) {
 		return 0, false
 	}
-	return time.Duration(min(seconds, most) * float64(time.Second)), true
+	number, err := strconv.ParseFloat(text, 64)
+	return number, err == nil
+}
+
+// waitOf bounds what a Duration cannot hold.
+func waitOf(seconds float64) time.Duration {
+	const most = 1e9
+	return time.Duration(min(seconds, most) * float64(time.Second))
 }

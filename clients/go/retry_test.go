@@ -136,20 +136,6 @@ func TestARefusedConnectionIsRetriedEvenForAWrite(t *testing.T) {
 	}
 }
 
-func TestARedirectedWriteIsReportedAndNotSentAgain(t *testing.T) {
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		elsewhere := serve(t, reply{status: 200, body: okStatus})
-		server := serve(t, reply{status: status, header: map[string]string{"Location": elsewhere.URL}})
-		client, _ := testClient(t, server.URL)
-		var answer *APIError
-		if err := once(client); !errors.As(err, &answer) || answer.StatusCode != status {
-			t.Fatalf("%d: got %v", status, err)
-		}
-		equal(t, "requests", len(server.sent()), 1)
-		equal(t, "requests elsewhere", len(elsewhere.sent()), 0)
-	}
-}
-
 func TestAnHTTPClientThatReportsNoConnectionsIsJudgedByItsErrors(t *testing.T) {
 	var calls int
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
@@ -184,6 +170,10 @@ func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 		{"Retry-After", "60", time.Minute, true},
 		{"Retry-After", "61", 61 * time.Second, false},
 		{"Retry-After", "1e300", 1e9 * time.Second, false},
+		{"Retry-After", "1e999", 250 * time.Millisecond, true},
+		{"Retry-After", "0x10", 250 * time.Millisecond, true},
+		{"Retry-After", "1_0", 250 * time.Millisecond, true},
+		{"Retry-After", "", 250 * time.Millisecond, true},
 		{"Retry-After", now.Add(3 * time.Second).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"), 3 * time.Second, true},
 		{"Retry-After", now.Add(-time.Hour).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"), 0, true},
 		{"retry-after-ms", "40", 40 * time.Millisecond, true},
@@ -205,6 +195,17 @@ func TestRetryAfterIsObeyedUpToAMinute(t *testing.T) {
 		var status *APIError
 		if !errors.As(err, &status) || status.RetryAfter != c.want || len(clock.waits) != 0 {
 			t.Errorf("%s %s: waits %v, error %v", c.header, c.value, clock.waits, err)
+		}
+	}
+}
+
+func TestRetryAfterIsReadWhereTheMillisecondsAreNone(t *testing.T) {
+	for _, bad := range []string{"-5", "soon", ""} {
+		header := map[string]string{"Retry-After-Ms": bad, "Retry-After": "2"}
+		server := serve(t, reply{status: 429, header: header}, reply{status: 200, body: okStatus})
+		client, clock := testClient(t, server.URL)
+		if err := read(client); err != nil || len(clock.waits) != 1 || clock.waits[0] != 2*time.Second {
+			t.Errorf("%q: waits %v, error %v", bad, clock.waits, err)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type answer struct {
 }
 
 // attempt sends the call once and reads the answer to its end. The error is an APIConnectionError, an APITimeoutError, a
-// CancelledError or a ConfigError.
+// CancelledError, a ConfigError, or a ResponseError for a success that is too large.
 func (c *Client) attempt(ctx context.Context, to *target, out *outgoing) (*answer, error) {
 	limited, cancel := context.WithTimeout(ctx, out.timeout)
 	defer cancel()
@@ -54,31 +54,31 @@ func (c *Client) attempt(ctx context.Context, to *target, out *outgoing) (*answe
 	}
 	defer response.Body.Close()
 	headers := time.Now()
-	body, err := readBody(response)
+	body, whole, err := readBody(response, c.config.responseMax)
 	if err != nil {
 		return nil, fail(err, true)
+	}
+	if !whole {
+		return nil, &ResponseError{HevlayerError{StatusCode: response.StatusCode, Header: response.Header,
+			RequestID: response.Header.Get("X-Request-Id"), Message: fmt.Sprintf("the answer is larger than %d bytes", c.config.responseMax)}}
 	}
 	got := &answer{status: response.StatusCode, header: response.Header, body: body, sent: len(out.body), direct: to.direct}
 	got.timing = watch.timing(headers, time.Now())
 	return got, nil
 }
 
-func readBody(response *http.Response) ([]byte, error) {
-	limit := int64(responseBytesMax)
-	if response.StatusCode >= 400 {
-		limit = errorBytesMax
+// readBody reads a success whole, or says that it is too large, and the beginning of anything else.
+func readBody(response *http.Response, most int64) (body []byte, whole bool, err error) {
+	success := response.StatusCode >= 200 && response.StatusCode < 300
+	limit := int64(errorBytesMax)
+	if success {
+		limit = most
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
-	if err != nil {
-		return nil, err
+	body, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err != nil || int64(len(body)) <= limit {
+		return body, true, err
 	}
-	if int64(len(body)) > limit {
-		if response.StatusCode >= 400 {
-			return body[:limit], nil
-		}
-		return nil, fmt.Errorf("the answer is larger than %d bytes", limit)
-	}
-	return body, nil
+	return body[:limit], !success, nil
 }
 
 // watch notes when the connection was there. net/http calls its hooks from several goroutines.

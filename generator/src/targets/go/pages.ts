@@ -3,7 +3,7 @@
  * the next cursor in a field or in the last item.
  */
 import type { Field, Operation, Page, Type } from "../../model.js";
-import { goExported, iterWords } from "../../names.js";
+import { goExported, goLocal, iterWords } from "../../names.js";
 import type { Printer } from "../../printer.js";
 import { type Method, paramsName } from "./method.js";
 import { type Declarations, OPEN_MAP, plainType } from "./shape.js";
@@ -39,7 +39,7 @@ export function emitIterator(out: Printer, listing: Method, declared: Declaratio
       out.line(`var first ${paramsName(operation)}`);
       out.block("if params != nil {", () => out.line("first = *params"), "}");
       out.block(
-        `return newIter(ctx, first.${fieldName(cursor)}, func(ctx ${context}.Context, cursor string) ([]${item}, string, error) {`,
+        `return newIter(ctx, &${goLocal(operation.words)}Op, first.${fieldName(cursor)}, func(ctx ${context}.Context, cursor string) ([]${item}, string, error) {`,
         () => {
           out.line("params := first", `params.${fieldName(cursor)} = cursor`);
           out.line(`page, err := c.${name}(${forwarded.replace("params", "&params")})`);

@@ -44,7 +44,7 @@ func (c *Client) IterThings(ctx context.Context, params *ListThingsParams, opts 
 	if params != nil {
 		first = *params
 	}
-	return newIter(ctx, first.Cursor, func(ctx context.Context, cursor string) ([]Thing, string, error) {
+	return newIter(ctx, &listThingsOp, first.Cursor, func(ctx context.Context, cursor string) ([]Thing, string, error) {
 		params := first
 		params.Cursor = cursor
 		page, err := c.ListThings(ctx, &params, opts...)
@@ -94,7 +94,7 @@ func (c *Client) IterShelfEvents(ctx context.Context, shelf string, params *List
 	if params != nil {
 		first = *params
 	}
-	return newIter(ctx, first.Before, func(ctx context.Context, cursor string) ([]Event, string, error) {
+	return newIter(ctx, &listShelfEventsOp, first.Before, func(ctx context.Context, cursor string) ([]Event, string, error) {
 		params := first
 		params.Before = cursor
 		page, err := c.ListShelfEvents(ctx, shelf, &params, opts...)
