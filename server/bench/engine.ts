@@ -75,7 +75,7 @@ async function searches(engine: Engine, rows: readonly BenchRow[], rivals: reado
       { name: "bare float32 WebAssembly scan", run: () => bare(someVector()) },
       { name: "engine", run: () => nearest({}) },
     ],
-    40,
+    150,
   );
   // Apart, because a rival's threads still run and its data fill the caches when the next one's turn comes.
   for (const rival of lance) {
@@ -83,7 +83,7 @@ async function searches(engine: Engine, rows: readonly BenchRow[], rivals: reado
       { name: "engine", run: () => nearest({}) },
       { name: rival.name, run: () => rival.nearest?.(someVector(), null) },
     ];
-    await report(`nearest 10 of all, beside ${rival.name}`, contestants, 40);
+    await report(`nearest 10 of all, beside ${rival.name}`, contestants, 150);
   }
   await report(
     "nearest 10, filter passing 2 %, beside no filter",
@@ -91,14 +91,14 @@ async function searches(engine: Engine, rows: readonly BenchRow[], rivals: reado
       { name: "engine", run: () => nearest(category) },
       { name: "engine, unfiltered", run: () => nearest({}) },
     ],
-    40,
+    150,
   );
   for (const rival of lance) {
     const contestants = [
       { name: "engine", run: () => nearest(category) },
       { name: rival.name, run: () => rival.nearest?.(someVector(), "c7") },
     ];
-    await report(`nearest 10, filter passing 2 %, beside ${rival.name}`, contestants, 40);
+    await report(`nearest 10, filter passing 2 %, beside ${rival.name}`, contestants, 150);
   }
   const words = [40, 300, 2_000].map(wordOfRank);
   const sql = rivals.filter(({ fullText }) => fullText !== undefined);

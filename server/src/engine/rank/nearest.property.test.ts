@@ -94,6 +94,22 @@ describe("the scan's candidates", () => {
   });
 });
 
+describe("slots that lie scattered", () => {
+  it.each(METRICS)("are judged by %s as neighbours are", (metric) => {
+    const dims = 40;
+    const vectors = Array.from({ length: 9_000 }, (_, slot) =>
+      Float32Array.from({ length: dims }, (_, i) => Math.sin(slot * 12.9898 + i * 78.233)),
+    );
+    const column = columnOf(dims, vectors);
+    const slots = Int32Array.from(vectors.keys()).filter((slot) => slot % 9 === 7);
+    expect(column.memory?.blockSlots(slots)).toBeLessThan(slots.length);
+    const query = Float32Array.from({ length: dims }, (_, i) => Math.cos(i));
+    const candidates = nearestCandidates(column, slots, query, metric, 10);
+    expect(candidates.length).toBeLessThan(slots.length);
+    expect(nearest(column, candidates, query, metric, 10)).toEqual(nearest(column, slots, query, metric, 10));
+  });
+});
+
 describe("a column of vectors", () => {
   it("keeps its vectors while it grows, moves to a memory and is compacted", () => {
     const dims = 5;

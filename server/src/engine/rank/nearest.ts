@@ -37,9 +37,8 @@ export function nearestCandidates(
   memory.setQuery(query);
   const sift =
     metric === "cosine_distance" ? cosineSift(column, memory, query, k) : euclideanSift(column, memory, k);
-  for (let start = 0; start < slots.length; start += blockSlots) {
-    sift.take(slots.subarray(start, start + blockSlots));
-  }
+  const length = Math.min(blockSlots, memory.blockSlots(slots));
+  for (let start = 0; start < slots.length; start += length) sift.take(slots.subarray(start, start + length));
   return sift.sieve.kept();
 }
 

@@ -36,6 +36,8 @@ interface Kernels {
     out: number,
     cut: number,
   ) => number;
+  /** Its result means nothing. */
+  readonly touch: (elements: number, slots: number, count: number, dims: number) => number;
 }
 
 const PAGE_BYTES = 65_536;
@@ -44,6 +46,9 @@ const MEMORY_BYTES_MAX = 65_536 * PAGE_BYTES;
 
 /** Slots of one call of the kernel: its slots and results stay in the processor's first cache. */
 export const SCAN_BLOCK_SLOTS = 2_048;
+
+/** Bytes of scattered vectors that are loaded ahead of a scan: measured best between 64 and 256 KiB. */
+const TOUCH_BYTES = 131_072;
 
 /** The front of the memory, before the elements: a block's slots, its norms, its results, and the query. */
 const SLOTS_AT = 0;
@@ -118,13 +123,25 @@ export class VectorMemory {
     this.query.set(query);
   }
 
+  /** How many of the slots to scan in one call: fewer where they lie scattered, at most `SCAN_BLOCK_SLOTS`. */
+  blockSlots(slots: Int32Array): number {
+    if (!isScattered(slots)) return SCAN_BLOCK_SLOTS;
+    return Math.min(SCAN_BLOCK_SLOTS, Math.max(16, Math.floor(TOUCH_BYTES / (this.dims * 4))));
+  }
+
+  /** Hands a block of slots to the kernels, and has the memory under way that they will wait for. */
+  private place(slots: Int32Array): void {
+    this.slots.set(slots);
+    if (isScattered(slots)) this.kernels.touch(ELEMENTS_AT, SLOTS_AT, slots.length, this.dims);
+  }
+
   /**
    * Dot products of the query with the vectors of at most `SCAN_BLOCK_SLOTS` slots, less those below `cut` times the
    * slot's norm; a NaN on either side leaves nothing out. `norms` is by slot.
    */
   scanDotProducts(slots: Int32Array, norms: Float32Array, cut: number): Scanned {
     const count = slots.length;
-    this.slots.set(slots);
+    this.place(slots);
     const [first = 0] = slots;
     // Slots ascend, so this means that there are no gaps.
     if (slots[count - 1] === first + count - 1) this.norms.set(norms.subarray(first, first + count));
@@ -137,7 +154,7 @@ export class VectorMemory {
 
   /** Sums of squared differences from the query, less those above `cut`, as `scanDotProducts` otherwise. */
   scanSquaredDifferences(slots: Int32Array, cut: number): Scanned {
-    this.slots.set(slots);
+    this.place(slots);
     const { squaredDifferences } = this.kernels;
     return this.scanned(
       squaredDifferences(ELEMENTS_AT, SLOTS_AT, slots.length, this.dims, QUERY_AT, OUT_AT, cut),
@@ -147,6 +164,12 @@ export class VectorMemory {
   private scanned(count: number): Scanned {
     return { count, slots: this.slots, values: this.out };
   }
+}
+
+/** Whether ascending slots have more gaps than members: then the processor cannot tell what comes next. */
+function isScattered(slots: Int32Array): boolean {
+  const { length } = slots;
+  return length > 1 && (slots[length - 1] as number) - (slots[0] as number) > 2 * length;
 }
 
 function gather(norms: Float32Array, slots: Int32Array, into: Float32Array): void {
