@@ -34,6 +34,7 @@ import { createPage } from "./http/page.js";
 import { readSpec } from "./http/spec-document.js";
 import type { Log } from "./log.js";
 import type { Upstream } from "./ports/upstream.js";
+import { createRandomHex } from "./random.js";
 import { LOCAL_KEY, limits } from "./settings.js";
 import { readVersion } from "./version.js";
 
@@ -72,7 +73,10 @@ export async function compose(
   const drain = createDrainState(config.drainMarkerPath);
   await drain.poll();
   drain.start(limits.drainMarkerPollMs);
-  const domain = createDomain({ upstream, clock }, { listingCacheTtlMs: config.listCacheTtlMs });
+  const domain = createDomain(
+    { upstream, clock, random: createRandomHex() },
+    { listingCacheTtlMs: config.listCacheTtlMs },
+  );
   const health = createHealth({
     upstream,
     isDraining: () => drain.draining,

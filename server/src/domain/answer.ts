@@ -5,6 +5,12 @@ import { JsonSyntaxError } from "../lang/json-cursor.js";
 import { type JsonObject, readMembers } from "../lang/json-members.js";
 import type { UpstreamAnswer } from "../ports/upstream.js";
 
+/** The decoded body of an answer that was asked for `decoded` or `inspected`; undefined when it does not decode. */
+export function plainBody({ headers, body, plain }: UpstreamAnswer): Uint8Array | undefined {
+  const encoding = headers["content-encoding"];
+  return encoding === undefined || encoding === "identity" ? body : plain;
+}
+
 /**
  * Runs `read` over the object that an answer holds.
  *

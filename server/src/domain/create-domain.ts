@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.js";
 import type { Upstream } from "../ports/upstream.js";
+import { eventualPolicy, unknownView } from "./consistency/view.js";
 import { createDocumentReads } from "./document-reads.js";
 import { createDocuments } from "./documents.js";
 import { createIdTypes } from "./id-types.js";
@@ -10,6 +11,7 @@ import { createNamespaces } from "./namespaces.js";
 import type { Documents, Namespaces, Queries, Warming, Writes } from "./operations.js";
 import { createQueries } from "./queries.js";
 import { createStamps } from "./stamps.js";
+import type { RandomHex } from "./trace-context.js";
 import { createWarming } from "./warming.js";
 import { createWrites } from "./writes.js";
 
@@ -24,6 +26,7 @@ export interface Domain {
 export interface DomainDependencies {
   upstream: Upstream;
   clock: Clock;
+  random: RandomHex;
 }
 
 export interface DomainOptions {
@@ -35,7 +38,10 @@ export interface DomainOptions {
   listingCacheTtlMs?: number | undefined;
 }
 
-export function createDomain({ upstream, clock }: DomainDependencies, options: DomainOptions = {}): Domain {
+export function createDomain(
+  { upstream, clock, random }: DomainDependencies,
+  options: DomainOptions = {},
+): Domain {
   const listing = createListing({ upstream, clock }, { cacheTtlMs: options.listingCacheTtlMs ?? 10_000 });
   const idTypes = createIdTypes({ upstream, clock });
   const stamps = createStamps(clock);
@@ -47,7 +53,7 @@ export function createDomain({ upstream, clock }: DomainDependencies, options: D
         bodyBytesMax: options.writeBytesMax ?? 512 * 1024 ** 2,
       },
     ),
-    queries: createQueries({ upstream }),
+    queries: createQueries({ upstream, views: { view: () => unknownView }, policy: eventualPolicy, random }),
     documents: createDocuments({ reads: createDocumentReads({ upstream, idTypes }) }),
     namespaces: createNamespaces({
       upstream,

@@ -26,7 +26,10 @@ function pageOf(names: string[], more: object = {}): Script {
 function gateway(script: Script, listingCacheTtlMs = 10_000) {
   const upstream = scriptedUpstream(script);
   const clock = manualClock();
-  const domain = createDomain({ upstream, clock }, { listingCacheTtlMs });
+  const domain = createDomain(
+    { upstream, clock, random: (bytes) => "0".repeat(2 * bytes) },
+    { listingCacheTtlMs },
+  );
   const list = async (parameters: ListingParameters = {}, context = contextWith()) =>
     JSON.parse(Buffer.from((await domain.namespaces.listNamespaces(context, parameters)).body).toString());
   return { upstream, clock, list, ...domain };

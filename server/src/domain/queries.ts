@@ -1,36 +1,111 @@
 /** Reads by ranking, filter or aggregation, and upstream's own routes about them. */
 
-import type { Upstream, UpstreamAnswer } from "../ports/upstream.js";
+import { AppError } from "../errors.js";
+import type { Upstream, UpstreamAnswer, UpstreamRequest } from "../ports/upstream.js";
+import { plainBody } from "./answer.js";
 import { readBody } from "./body.js";
+import { mapConcurrently } from "./concurrently.js";
+import type { ConsistencyPolicy, StableViews } from "./consistency/view.js";
 import type { RequestContext } from "./context.js";
-import { namespacePath } from "./forwarding.js";
+import { forwardedHeaders, namespacePath } from "./forwarding.js";
 import type { Queries } from "./operations.js";
-import { forward, passThrough } from "./passthrough.js";
-import { classifyQuery } from "./query-form.js";
-import { relayAnswer } from "./relay.js";
-import { buildVectorQuery } from "./vector-query.js";
+import { passThrough } from "./passthrough.js";
+import type { Leg, Query } from "./query.js";
+import { queryBody } from "./query-body.js";
+import { readQuery } from "./query-form.js";
+import { type PageRequest, pageOf, showPage } from "./query-pages.js";
+import { isSuccess, type Relay, relayAnswer } from "./relay.js";
+import { checkSearchTags } from "./search-tags.js";
+import type { SeedResolver } from "./seed-resolver.js";
+import { type PinnedCut, sendStable, stableRead } from "./stable-read.js";
+import { isTraceparent, mintTraceparent, type RandomHex } from "./trace-context.js";
 
-export function createQueries({ upstream }: { upstream: Upstream }): Queries {
-  function post(context: RequestContext, path: string, body: Uint8Array): Promise<UpstreamAnswer> {
-    return forward(upstream, context, { method: "POST", path, effect: "read", body });
+export interface QueriesDependencies {
+  upstream: Upstream;
+  views: StableViews;
+  policy: ConsistencyPolicy;
+  /** Absent where nothing resolves `nearest_to_id`, which is then refused. */
+  seeds?: SeedResolver | undefined;
+  random: RandomHex;
+}
+
+const noVectors: ReadonlyMap<Leg, string> = new Map();
+
+/** Legs of one query whose seeds are looked up side by side. */
+const seedLookupsMax = 4;
+
+export function createQueries({ upstream, views, policy, seeds, random }: QueriesDependencies): Queries {
+  /** What the legs with `nearest_to_id` search from, as JSON text. */
+  async function resolveVectors(
+    context: RequestContext,
+    namespace: string,
+    query: Query,
+  ): Promise<ReadonlyMap<Leg, string>> {
+    const legs = legsOf(query).filter((leg) => leg.seeds.length > 0);
+    if (legs.length === 0) return noVectors;
+    if (seeds === undefined)
+      throw new AppError("validation_error", "nearest_to_id: this field is not supported yet");
+    const vectors = await mapConcurrently(legs, seedLookupsMax, async (leg) => {
+      const vector = await seeds.resolveSeeds(context, namespace, leg.seeds);
+      return [leg, JSON.stringify(vector)] as const;
+    });
+    return new Map(vectors);
+  }
+
+  async function queryNamespace(
+    context: RequestContext,
+    namespace: string,
+    body: Uint8Array,
+  ): Promise<Relay> {
+    checkSearchTags(context);
+    const query = readBody(body, readQuery);
+    noteForm(context, query);
+    const page = pageOf(query, namespace);
+    const strong = policy.levelOf(namespace) === "strong";
+    const read = stableRead(views.view(namespace), strong, page?.after);
+    const vectors = await resolveVectors(context, namespace, query);
+    const trace = context.headers.traceparent;
+    const headers = isTraceparent(trace)
+      ? { ...forwardedHeaders(context), traceparent: trace }
+      : forwardedHeaders(context);
+    const rows = page?.after === undefined ? undefined : { size: page.size, count: page.asked };
+    const { answer, filter } = await sendStable(read, (watermark) => {
+      if (context.notes !== undefined) {
+        context.notes.stableFilter = watermark !== undefined;
+        context.notes.retried = watermark !== read.filter;
+      }
+      return upstream.send({
+        method: "POST",
+        path: namespacePath("v2", namespace, "query"),
+        query: context.rawQuery,
+        headers,
+        body: queryBody(query, vectors, { watermark, strong, rows }),
+        effect: "read",
+        answer: answerForm(page),
+        signal: context.signal,
+        notes: context.notes,
+      });
+    });
+    const shown = shownPage(answer, page, { watermark: read.stableAsOf, filtered: filter !== undefined });
+    return relayAnswer(shown.answer, {
+      traceparent: isTraceparent(trace) ? trace : mintTraceparent(random),
+      ...(read.stableAsOf === undefined ? {} : { "x-layer-stable-as-of": String(read.stableAsOf) }),
+      ...(shown.nextCursor === undefined ? {} : { "x-layer-next-cursor": shown.nextCursor }),
+      ...(dropsVector(query) ? { "x-layer-warning": "vector_attribute_dropped" } : {}),
+    });
   }
 
   return {
-    queryNamespace: async (context, namespace, body) => {
-      const { bytes, vectorDropped } = readBody(body, prepareQuery);
-      const answer = await post(context, namespacePath("v2", namespace, "query"), bytes);
-      return relayAnswer(
-        answer,
-        vectorDropped ? { "x-layer-warning": "vector_attribute_dropped" } : undefined,
-      );
-    },
-    queryTurbopufferNamespace: (context, namespace, body) =>
-      passThrough(upstream, context, {
+    queryNamespace,
+    queryTurbopufferNamespace: (context, namespace, body) => {
+      if (context.notes !== undefined) context.notes.shape = "raw";
+      return passThrough(upstream, context, {
         method: "POST",
         path: namespacePath("v2", namespace, "query"),
         effect: "read",
         body,
-      }),
+      });
+    },
     explainTurbopufferQuery: (context, namespace, body) =>
       passThrough(upstream, context, {
         method: "POST",
@@ -48,9 +123,34 @@ export function createQueries({ upstream }: { upstream: Upstream }): Queries {
   };
 }
 
-function prepareQuery(body: Buffer): { bytes: Buffer; vectorDropped: boolean } {
-  const form = classifyQuery(body);
-  if (form.kind === "native") return { bytes: form.bytes, vectorDropped: false };
-  const built = buildVectorQuery(form.object);
-  return { bytes: built.body, vectorDropped: built.vectorDropped };
+function legsOf(query: Query): readonly Leg[] {
+  return query.kind === "single" ? [query.leg] : query.legs;
+}
+
+function noteForm({ notes }: RequestContext, query: Query): void {
+  if (notes === undefined) return;
+  notes.shape = query.kind === "batch" ? "batch" : query.leg.form;
+  if (query.kind === "batch") notes.legs = query.legs.length;
+}
+
+function dropsVector(query: Query): boolean {
+  return legsOf(query).some((leg) => leg.attributes !== undefined);
+}
+
+/** A first page is relayed as it came and only looked at; of a further one the rows are cut out. */
+function answerForm(page: PageRequest | undefined): UpstreamRequest["answer"] {
+  if (page === undefined) return "raw";
+  return page.after === undefined ? "inspected" : "decoded";
+}
+
+/** What of an answer is shown; of a refusal, all of it. */
+function shownPage(
+  answer: UpstreamAnswer,
+  page: PageRequest | undefined,
+  cut: PinnedCut,
+): { answer: UpstreamAnswer; nextCursor?: string | undefined } {
+  const plain = page === undefined || !isSuccess(answer) ? undefined : plainBody(answer);
+  if (page === undefined || plain === undefined) return { answer };
+  const { body, nextCursor } = showPage(plain, page, cut);
+  return { answer: body === undefined ? answer : { ...answer, body }, nextCursor };
 }

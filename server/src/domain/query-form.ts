@@ -7,83 +7,125 @@
 
 import { AppError } from "../errors.js";
 import { JsonCursor } from "../lang/json-cursor.js";
-import { isSet, type JsonObject, membersAt, readMembers } from "../lang/json-members.js";
+import { isSet, type JsonObject, membersAt, memberValue, readMembers } from "../lang/json-members.js";
 import { normaliseKeys } from "../lang/json-normalise.js";
-
-export type QueryForm =
-  /** Upstream's own query, one or several: `bytes` to forward. */
-  | { kind: "native"; bytes: Buffer }
-  /** A query by `vector`, whose ranking the gateway builds. */
-  | { kind: "vector"; object: JsonObject };
+import { pageSizeOf } from "./page-size.js";
+import type { BatchQuery, Leg, Query, SingleQuery } from "./query.js";
+import { readTemporal } from "./temporal-filter.js";
+import { attributesWithoutVector, checkVectorQuery, readSeeds } from "./vector-query.js";
 
 /** Rank operators of ours that upstream does not know. */
 const layerOperators = new Set(["HybridText", "Auto"]);
 
-/** Fields of ours that need what this gateway does not have yet. */
-const unsupportedFields = ["nearest_to_id", "cursor", "as_of", "between"];
-
 const rankingFields = ["vector", "nearest_to_id", "rank_by"];
 
+/** Upstream's own bound. */
+const legsMax = 16;
+
 /**
- * Classifies a query body.
+ * Reads a query body.
  *
  * @throws JsonSyntaxError when the text is not JSON as far as it was read
  * @throws AppError `validation_error` naming the field or operator that is refused
  */
-export function classifyQuery(body: Buffer): QueryForm {
+export function readQuery(body: Buffer): Query {
   const object = readMembers(body);
   if (object === undefined) throw new AppError("validation_error", "query body: expected an object");
+  if (!isSet(object, "queries")) return readSingle(object);
+  const batch = readBatch(object);
+  if (batch !== "ambiguous") return batch;
+  const normalised = readMembers(normaliseKeys(object.bytes));
+  const again = normalised === undefined ? "ambiguous" : readBatch(normalised);
+  if (again === "ambiguous") throw new Error("a normalised query body was ambiguous");
+  return again;
+}
+
+function readSingle(object: JsonObject): SingleQuery {
   refuseLayerOperator(object, "");
-  if (isSet(object, "queries")) {
-    refuseUnsupported(object, "");
-    if (isSet(object, "vector"))
-      throw new AppError("validation_error", "vector and queries: only one may be given");
-    const ambiguous = refuseLayerLegs(object);
-    return ambiguous ? classifyQuery(normaliseKeys(object.bytes)) : { kind: "native", bytes: object.bytes };
-  }
-  const rankings = rankingFields.filter((field) => isSet(object, field));
-  if (rankings.length > 1)
-    throw new AppError("validation_error", `${rankings.join(" and ")}: only one may be given`);
-  refuseUnsupported(object, "");
-  if (rankings.length === 0 && !isSet(object, "aggregate_by")) {
+  const leg = readLeg(object, "");
+  if (leg.form === "native" && !isSet(object, "rank_by") && !isSet(object, "aggregate_by")) {
     throw new AppError("validation_error", "query body: one of vector, nearest_to_id, rank_by is needed");
   }
-  return isSet(object, "vector") ? { kind: "vector", object } : { kind: "native", bytes: object.bytes };
+  return {
+    kind: "single",
+    leg,
+    temporal: readTemporal(object),
+    cursor: readCursorField(object),
+    size: pageSizeOf(leg),
+  };
 }
 
-function refuseUnsupported(object: JsonObject, path: string): void {
-  for (const field of unsupportedFields) {
+/** @returns `ambiguous` when a key of a leg is repeated or escaped */
+function readBatch(object: JsonObject): BatchQuery | "ambiguous" {
+  refuseLayerOperator(object, "");
+  for (const field of ["vector", "nearest_to_id"]) {
     if (isSet(object, field))
-      throw new AppError("validation_error", `${path}${field}: this field is not supported yet`);
+      throw new AppError("validation_error", `${field} and queries: only one may be given`);
   }
+  if (isSet(object, "cursor"))
+    throw new AppError("validation_error", "cursor: a query of several has no pages");
+  const legs = readLegs(object);
+  if (legs === "ambiguous") return "ambiguous";
+  return { kind: "batch", object, legs, temporal: readTemporal(object) };
 }
 
-/**
- * A leg with fields of ours would be ranked by nothing if it were forwarded.
- *
- * @returns whether a key of a leg is repeated or escaped
- */
-function refuseLayerLegs(object: JsonObject): boolean {
-  let ambiguous = false;
+function readLegs(object: JsonObject): Leg[] | "ambiguous" {
   const queries = object.members.get("queries");
-  if (queries === undefined) return false;
-  const cursor = new JsonCursor(object.bytes, queries.start, queries.end);
-  if (cursor.kind() !== "array") return false;
+  const cursor = new JsonCursor(object.bytes, queries?.start ?? 0, queries?.end ?? 0);
+  if (cursor.kind() !== "array") throw wrongLegs();
+  const legs: Leg[] = [];
+  let ambiguous = false;
   cursor.array((index) => {
-    if (cursor.kind() !== "object") {
-      cursor.skip();
-      return;
-    }
+    if (index >= legsMax) throw wrongLegs();
+    const path = `queries[${index}]`;
+    if (cursor.kind() !== "object") throw new AppError("validation_error", `${path}: expected an object`);
     const read = membersAt(cursor);
     ambiguous ||= read.ambiguous;
-    const leg: JsonObject = { bytes: object.bytes, start: read.start, members: read.members };
-    const path = `queries[${index}].`;
-    refuseLayerOperator(leg, path);
-    if (isSet(leg, "vector"))
-      throw new AppError("validation_error", `${path}vector: this field is not supported yet`);
-    refuseUnsupported(leg, path);
+    if (!ambiguous)
+      legs.push(readBatchLeg({ bytes: object.bytes, start: read.start, members: read.members }, path));
   });
-  return ambiguous;
+  if (ambiguous) return "ambiguous";
+  if (legs.length === 0) throw wrongLegs();
+  return legs;
+}
+
+function wrongLegs(): AppError {
+  return new AppError("validation_error", `queries: expected an array of 1 to ${legsMax} queries`);
+}
+
+function readBatchLeg(object: JsonObject, path: string): Leg {
+  refuseLayerOperator(object, `${path}.`);
+  if (isSet(object, "cursor"))
+    throw new AppError("validation_error", `${path}.cursor: a query of several has no pages`);
+  for (const field of ["as_of", "between"]) {
+    if (isSet(object, field)) {
+      throw new AppError("validation_error", `${path}.${field}: give it beside queries, for all of them`);
+    }
+  }
+  return readLeg(object, `${path}.`);
+}
+
+/** @param path of the query within the body, with a dot at its end; empty for the body itself */
+function readLeg(object: JsonObject, path: string): Leg {
+  let given: string | undefined;
+  for (const field of rankingFields) {
+    if (!isSet(object, field)) continue;
+    if (given !== undefined)
+      throw new AppError("validation_error", `${path}${given} and ${field}: only one may be given`);
+    given = field;
+  }
+  if (given !== "vector" && given !== "nearest_to_id")
+    return { object, form: "native", seeds: [], attributes: undefined };
+  checkVectorQuery(object, given, path);
+  const seeds = given === "vector" ? [] : readSeeds(object, path);
+  return { object, form: given, seeds, attributes: attributesWithoutVector(object) };
+}
+
+function readCursorField(object: JsonObject): string | undefined {
+  if (!isSet(object, "cursor")) return undefined;
+  const value = memberValue(object, "cursor");
+  if (typeof value === "string") return value;
+  throw new AppError("validation_error", "cursor: expected the text of an x-layer-next-cursor header");
 }
 
 /** `[attribute, "HybridText", …]`: the operator is the second element. */

@@ -26,9 +26,10 @@ export interface UpstreamRequest {
   effect: "read" | "write";
   /**
    * `raw` (default) gives the answer in the encoding upstream chose, for relaying. `decoded` gives plain bytes without a
-   * `content-encoding` header, for a caller that reads them.
+   * `content-encoding` header, for a caller that reads them. `inspected` gives both, for a caller that relays an answer and
+   * reads it too; upstream is then offered only encodings that can be undone.
    */
-  answer?: "raw" | "decoded" | undefined;
+  answer?: "raw" | "decoded" | "inspected" | undefined;
   /** From `send` to the last byte of the answer. Default: the adapter's own. */
   timeoutMs?: number | undefined;
   /** Gives up early. A write that was sent before is not undone. */
@@ -56,6 +57,8 @@ export interface UpstreamAnswer {
    */
   headers: HeaderValues;
   body: Uint8Array;
+  /** `body` decoded, of an `inspected` answer that has a `content-encoding`; absent when it does not decode. */
+  plain?: Uint8Array | undefined;
 }
 
 export interface Upstream {

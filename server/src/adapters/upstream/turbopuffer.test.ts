@@ -118,6 +118,30 @@ describe("what comes back", () => {
     expect(server.received[0]).toContain("accept-encoding: gzip\r\n");
   });
 
+  it("is raw and decoded at once for a caller that relays it and reads it too", async () => {
+    const zipped = gzipSync('{"a":1}');
+    let encoding = "gzip";
+    const { server, upstream } = await gateway((socket) =>
+      socket.write(httpAnswer(200, zipped, encoding === "" ? {} : { "content-encoding": encoding })),
+    );
+    const inspect = (accepted?: string) =>
+      upstream.send({
+        ...read,
+        answer: "inspected",
+        headers: accepted === undefined ? {} : { "accept-encoding": accepted },
+      });
+    const answer = await inspect("gzip, zstd;q=0.9, br, *");
+    expect(answer.body).toEqual(zipped);
+    expect(answer.headers["content-encoding"]).toBe("gzip");
+    expect(Buffer.from(answer.plain ?? []).toString()).toBe('{"a":1}');
+    encoding = "zstd";
+    expect(await inspect("zstd")).toMatchObject({ status: 200, body: zipped, plain: undefined });
+    encoding = "";
+    expect(await inspect()).not.toHaveProperty("plain");
+    const accepted = server.received.map((request) => /accept-encoding: (.*)\r/.exec(request)?.[1]);
+    expect(accepted).toEqual(["gzip, br", "identity", undefined]);
+  });
+
   it("is collected over many chunks and an informational answer", async () => {
     const { upstream } = await gateway((socket) => {
       socket.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n");

@@ -84,7 +84,9 @@ export function createTurbopuffer(options: TurbopufferOptions): Upstream {
     else pool.dispatch(dispatchOptions(request), exchange);
     try {
       const collected = await exchange.answer;
-      return request.answer === "decoded" ? await decode(collected, answerBytesMax) : relayable(collected);
+      if (request.answer === "decoded") return await decode(collected, answerBytesMax);
+      const answer = relayable(collected);
+      return request.answer === "inspected" ? await inspect(answer, answerBytesMax) : answer;
     } catch (error) {
       throw transportFailure(error, { effect: request.effect, sent: exchange.sent });
     } finally {
@@ -101,6 +103,8 @@ export function createTurbopuffer(options: TurbopufferOptions): Upstream {
     }
     headers.authorization = authorization;
     if (request.answer === "decoded") headers["accept-encoding"] = options.decodedEncoding ?? "gzip";
+    if (request.answer === "inspected" && headers["accept-encoding"] !== undefined)
+      headers["accept-encoding"] = decodable(String(headers["accept-encoding"]));
     if (request.body === undefined) delete headers["content-type"];
     else headers["content-type"] ??= "application/json";
     const query = request.query ? `?${request.query}` : "";
@@ -165,19 +169,38 @@ const decoders = {
   br: promisify(brotliDecompress),
 };
 
+/** What of an `accept-encoding` header can be undone here. */
+function decodable(accepted: string): string {
+  const kept = accepted.split(",").filter((part) => decoderOf(part.split(";")[0]?.trim()) !== undefined);
+  return kept.length === 0 ? "identity" : kept.join(",").trim();
+}
+
+function decoderOf(encoding: unknown) {
+  return Object.entries(decoders).find(([name]) => name === encoding)?.[1];
+}
+
 async function decode(collected: CollectedAnswer, bytesMax: number): Promise<UpstreamAnswer> {
   const answer = relayable(collected);
   const { "content-encoding": encoding, ...headers } = answer.headers;
   if (encoding === undefined || encoding === "identity") return { ...answer, headers };
-  const decoder = Object.entries(decoders).find(([name]) => name === encoding)?.[1];
+  return { status: answer.status, headers, body: await decoded(answer, bytesMax) };
+}
+
+/** An answer that does not decode is its caller's to read all the same. */
+async function inspect(answer: UpstreamAnswer, bytesMax: number): Promise<UpstreamAnswer> {
+  const encoding = answer.headers["content-encoding"];
+  if (encoding === undefined || encoding === "identity") return answer;
+  return { ...answer, plain: await decoded(answer, bytesMax).catch(() => undefined) };
+}
+
+/** @throws UnreadableAnswer */
+async function decoded({ headers, body }: UpstreamAnswer, bytesMax: number): Promise<Uint8Array> {
+  const encoding = headers["content-encoding"];
+  const decoder = decoderOf(encoding);
   if (decoder === undefined)
     throw new UnreadableAnswer(`answer has the content encoding '${String(encoding)}'`);
   try {
-    return {
-      status: answer.status,
-      headers,
-      body: await decoder(answer.body, { maxOutputLength: bytesMax }),
-    };
+    return await decoder(body, { maxOutputLength: bytesMax });
   } catch (cause) {
     throw new UnreadableAnswer(`answer does not decode as ${String(encoding)}`, { cause });
   }
