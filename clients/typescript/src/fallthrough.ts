@@ -42,8 +42,8 @@ export function isUnreachable(failure: unknown, safe: OperationInfo["safe"]): bo
   return safe === "read" || isUnsent(failure);
 }
 
-/** Fields that only the gateway understands, and the one that makes a batch of a query. */
-const LAYER_FIELDS = ["nearest_to_id", "cursor", "as_of", "between", "queries"] as const;
+/** Fields that only the gateway understands. */
+const LAYER_FIELDS = ["nearest_to_id", "cursor", "as_of", "between"] as const;
 
 /** Rankings that the gateway takes apart; Turbopuffer does not know them. */
 const LAYER_RANKINGS: ReadonlySet<unknown> = new Set(["HybridText", "Auto"]);
@@ -66,6 +66,7 @@ function isNative(body: unknown): boolean {
  */
 function simpleQuery(body: unknown): unknown {
   if (!isRecord(body) || LAYER_FIELDS.some((field) => body[field] !== undefined)) return undefined;
+  if (body.queries !== undefined) return undefined;
   const { vector, top_k, ...rest } = body;
   if (vector === undefined) return isVectorRank(body.rank_by) ? body : undefined;
   if (body.rank_by !== undefined || !isVector(vector)) return undefined;

@@ -22,7 +22,7 @@ import { Pages } from "./pages.js";
 import { buildPerf, type Exchange, type LayerResponse } from "./perf.js";
 import { responseWithoutSecrets, withoutSecrets } from "./redact.js";
 import { buildRequest } from "./request.js";
-import { retryDelay, sleep } from "./retry.js";
+import { isUnsent, retryDelay, sleep } from "./retry.js";
 import { Transport, type WireRequest } from "./transport.js";
 
 /** From this length on a key is looked for in what a server sends back; replacing shorter ones would garble the text. */
@@ -123,7 +123,8 @@ export class Runtime implements Caller {
       if ("exchange" in outcome) return this.#finish(call, request, outcome.exchange, attempts);
       const { error, failure } = outcome;
       if (direct && request !== direct && isUnreachable(failure, operation.safe)) {
-        this.#downUntil.set(request.baseUrl, performance.now() + GATEWAY_DOWN_MS);
+        // A connection that broke is no proof that the next one would be refused.
+        if (isUnsent(failure)) this.#downUntil.set(request.baseUrl, performance.now() + GATEWAY_DOWN_MS);
         request = this.#fallThrough(operation, direct);
         continue;
       }

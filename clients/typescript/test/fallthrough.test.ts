@@ -127,15 +127,26 @@ describe("falling through to Turbopuffer", () => {
     await gateway.close();
   });
 
-  it("does not ask a gateway again that was down a moment ago", async () => {
-    const gateway = await startFaultServer({ fault: "reset" });
+  it("does not ask a gateway again that refused a moment ago, and a derived client does not either", async () => {
+    let asked = 0;
+    const fetch = async (request: Request): Promise<Response> => {
+      if (request.url.startsWith(down)) asked++;
+      return globalThis.fetch(request);
+    };
+    const client = clientFor({ fetch });
+    for (let call = 0; call < 3; call++) await client.writeNamespace("p", { deletes: [1] });
+    await client.withOptions({ timeout: 1000 }).writeNamespace("p", { deletes: [1] });
+    expect(asked).toBe(1);
+    expect(upstream.requests).toHaveLength(4);
+    expect(warnings).toHaveLength(4);
+  });
+
+  it("asks a gateway again whose connection broke", async () => {
+    const gateway = await startFaultServer({ fault: "reset" }, { body: { rows: [{ id: "gateway" }] } });
     const client = clientFor({ baseUrl: gateway.url });
-    for (let call = 0; call < 3; call++) await client.queryNamespace("p", { vector: [1] });
-    expect(gateway.requests).toHaveLength(1);
-    expect(upstream.requests).toHaveLength(3);
-    expect(warnings).toHaveLength(3);
-    await client.withOptions({ timeout: 1000 }).queryNamespace("p", { vector: [1] });
-    expect(gateway.requests).toHaveLength(1);
+    await client.queryNamespace("p", { vector: [1] });
+    expect(await client.queryNamespace("p", { vector: [1] })).toMatchObject({ rows: [{ id: "gateway" }] });
+    expect(upstream.requests).toHaveLength(1);
     await gateway.close();
   });
 });
