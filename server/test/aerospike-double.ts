@@ -1,6 +1,7 @@
 /**
  * An Aerospike cluster in memory, behind the surface of its client that the cache uses. It keeps to what was measured on a
- * real server: generations, existence conditions, merging puts, names cut at 63 bytes, the size limit, refused times to live.
+ * real server: generations, existence conditions, merging puts, names cut at 63 bytes, the size limit, refused times to live;
+ * and to what the server's source says: a replacing put that also removes a bin is refused.
  * The same contract runs against a real cluster wherever `AEROSPIKE_HOSTS` points; this one shows every error code.
  */
 
@@ -58,6 +59,8 @@ export class AerospikeDouble {
   ignoresConditions = false;
   inFlight = 0;
   inFlightMax = 0;
+  /** Commands that were sent, of any kind. */
+  commands = 0;
   /** Codes the next commands of a kind fail with. */
   readonly failures: { command: string; code: number; times: number }[] = [];
   readonly now: () => number;
@@ -78,6 +81,7 @@ export class AerospikeDouble {
       client: () => this.#client(),
       Key,
       setupGlobalCommandQueue: () => undefined,
+      setDefaultLogging: () => undefined,
       releaseEventLoop: () => undefined,
       policy,
       ttl,
@@ -126,6 +130,7 @@ export class AerospikeDouble {
   }
 
   async #answer<T>(command: string, options: object, run: () => T, downCode = -8): Promise<T> {
+    this.commands += 1;
     this.inFlight += 1;
     this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
     try {
@@ -166,6 +171,8 @@ export class AerospikeDouble {
     if (Object.entries(bins).some(([name, value]) => name.length > 15 || value === undefined))
       throw new AerospikeFailure(-2);
     if (Object.keys(bins).length === 0) throw new AerospikeFailure(4);
+    const replaces = exists === policy.exists.REPLACE || exists === policy.exists.CREATE_OR_REPLACE;
+    if (replaces && Object.values(bins).includes(null)) throw new AerospikeFailure(4);
     if (seconds > 0 && !this.expires) throw new AerospikeFailure(22);
     const held = this.#held(key);
     if (held && exists === policy.exists.CREATE && !this.ignoresConditions) throw new AerospikeFailure(5);

@@ -57,6 +57,8 @@ export interface AerospikeModule {
   readonly Key: new (ns: string, set: string, key: string) => AerospikeKey;
   /** Must come before the first connection; a later call throws. */
   setupGlobalCommandQueue(policy: object): void;
+  /** Of the module, before any client: what a client logs while it looks for its nodes ignores the client's own level. */
+  setDefaultLogging(options: { level: number }): void;
   /** Lets the process end once no client is left. */
   releaseEventLoop(): void;
   readonly policy: {
@@ -73,7 +75,10 @@ export interface AerospikeModule {
   readonly log: { readonly OFF: number };
 }
 
-/** @throws PackageMissing when the package is not installed */
+/**
+ * Loads the package and keeps it from writing to standard error: what it would say reaches us as error codes.
+ * @throws PackageMissing when it is not installed
+ */
 export async function loadAerospike(
   load: () => Promise<unknown> = () => import("aerospike" as string),
 ): Promise<AerospikeModule> {
@@ -83,5 +88,7 @@ export async function loadAerospike(
     neededBy: "AEROSPIKE_HOSTS",
     load,
   })) as { default?: AerospikeModule } & AerospikeModule;
-  return loaded.default ?? loaded;
+  const aerospike = loaded.default ?? loaded;
+  aerospike.setDefaultLogging({ level: aerospike.log.OFF });
+  return aerospike;
 }

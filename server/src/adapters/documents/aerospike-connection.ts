@@ -108,14 +108,17 @@ export class AerospikeConnection {
     budgetMs: number,
     run: (client: AerospikeClient, policy: object) => Promise<T>,
   ): Promise<T> {
+    let givenMs = 0;
     try {
       return await this.#gate.run(budgetMs, async (leftMs) => {
+        givenMs = leftMs;
         const client = this.#client;
         if (client === undefined) throw new CacheUnavailable("down", "document cache is not connected");
         return run(client, policyFor(leftMs));
       });
     } catch (error) {
-      throw this.#translated(operation, error);
+      // A call that came late to its turn says nothing about the server.
+      throw this.#translated(operation, error, givenMs >= budgetMs / 2);
     }
   }
 
@@ -143,13 +146,13 @@ export class AerospikeConnection {
     if (this.#options.releaseEventLoop ?? true) this.#aerospike.releaseEventLoop();
   }
 
-  #translated(operation: string, error: unknown): CacheUnavailable {
+  #translated(operation: string, error: unknown, hadTime: boolean): CacheUnavailable {
     if (error instanceof CacheUnavailable) {
-      if (error.reason === "timeout") this.#gate.open("no answer in time");
+      if (error.reason === "timeout" && hadTime) this.#gate.open("no answer in time");
       return error;
     }
     const meaning = meaningOf(error);
-    if (meaning === "lost" || meaning === "timeout") this.#gate.open(describe(error));
+    if (meaning === "lost" || (meaning === "timeout" && hadTime)) this.#gate.open(describe(error));
     const reason = meaning === "timeout" || meaning === "busy" ? meaning : "failed";
     return new CacheUnavailable(reason, `document cache ${operation}: ${describe(error)}`, { cause: error });
   }

@@ -7,21 +7,21 @@ export type AerospikeMeaning =
   | "conflict"
   /** The record does not fit (13). */
   | "too-large"
-  /** A time to live where the namespace runs no expiry (22). */
-  | "no-expiry"
+  /** Forbidden (22): a time to live where the namespace runs no expiry, or a set that takes no writes. */
+  | "forbidden"
   /** Too many requests for one record at once (14): worth another try at once. */
   | "hot-key"
-  /** The client has no connection free (-7) or its own queue is full (-9). */
+  /** The client has no connection free (-7) or its own queue is full (-11). */
   | "busy"
   /** No answer in time (9). */
   | "timeout"
-  /** The server or the way to it is gone: the negative codes of connections, and a cluster in change (7, 11). */
+  /** The server or the way to it is gone: the client's other negative codes, TLS among them (-9), and a cluster in change (7, 11). */
   | "lost"
   /** The server will not do it, now or ever, but it is there: bad parameters, no room, no permission. */
   | "refused";
 
 const meanings: Readonly<Record<number, AerospikeMeaning>> = {
-  [-9]: "busy",
+  [-11]: "busy",
   [-7]: "busy",
   [-2]: "refused",
   2: "missing",
@@ -32,7 +32,7 @@ const meanings: Readonly<Record<number, AerospikeMeaning>> = {
   11: "lost",
   13: "too-large",
   14: "hot-key",
-  22: "no-expiry",
+  22: "forbidden",
 };
 
 /** @param error as the client rejected; what is no error of the client's counts as `lost` */

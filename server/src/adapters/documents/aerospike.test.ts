@@ -45,6 +45,7 @@ for (const expires of [true, false])
           return cache;
         },
         pass: async (ms) => clock.move(ms),
+        jump: (ms) => clock.move(ms),
         attributesFit: 1_000_000,
         attributesTooLarge: 1_048_576,
         async dispose() {
@@ -129,36 +130,43 @@ describe("Aerospike document cache", () => {
 
   describe("error codes", () => {
     it.each([
+      [-16, "lost"],
+      [-11, "busy"],
       [-10, "lost"],
+      [-9, "lost"],
       [-8, "lost"],
       [-7, "busy"],
+      [-1, "lost"],
       [-2, "refused"],
       [2, "missing"],
       [3, "conflict"],
       [4, "refused"],
       [5, "conflict"],
+      [7, "lost"],
       [8, "refused"],
       [9, "timeout"],
+      [11, "lost"],
       [13, "too-large"],
       [14, "hot-key"],
-      [22, "no-expiry"],
+      [22, "forbidden"],
+      [81, "refused"],
       [201, "refused"],
     ])("%i means %s", (code, meaning) => {
       expect(meaningOf(new AerospikeFailure(code))).toBe(meaning);
     });
 
-    it.each([-7, -2, 4, 8, 201])("%i fails the call and leaves the breaker closed", async (code) => {
+    it.each([-11, -7, -2, 4, 8, 201])("%i fails the call and leaves the breaker closed", async (code) => {
       const { cache, cluster, events } = await start();
       cluster.fail("put", code);
       await expect(cache.put("s", [write("a")])).rejects.toMatchObject({
         name: "CacheUnavailable",
-        reason: code === -7 ? "busy" : "failed",
+        reason: code === -7 || code === -11 ? "busy" : "failed",
       });
       expect(await cache.put("s", [write("a")])).toEqual([{ status: "stored" }]);
       expect(events).toEqual([]);
     });
 
-    it.each([-10, -8, 9, 11])(
+    it.each([-10, -9, -8, 9, 11])(
       "%i opens the breaker, and nothing is asked until a probe succeeds",
       async (code) => {
         const { cache, cluster, events } = await start();
@@ -205,6 +213,36 @@ describe("Aerospike document cache", () => {
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toContain("nsup-period");
     });
+
+    it("22 is no word on expiry when the same write is refused without a time to live too", async () => {
+      const { cache, cluster, clock, warnings } = await start();
+      cluster.fail("put", 22, 2);
+      await expect(cache.put("s", [write("a", { ttlMs: 5_000 })])).rejects.toMatchObject({
+        reason: "failed",
+      });
+      expect(await cache.put("s", [write("a", { ttlMs: 5_000 })])).toEqual([{ status: "stored" }]);
+      expect(warnings).toEqual([]);
+      clock.move(6_000);
+      // The server's own expiry went on: to it the record is gone, and another can be created.
+      const [outcome] = await cache.put("s", [write("a", { condition: { when: "absent" } })]);
+      expect(outcome).toEqual({ status: "stored", version: "1" });
+    });
+  });
+
+  it("fails calls that get no turn in time as busy, sends none of them, and takes the server for well", async () => {
+    const { cache, cluster, events } = await start();
+    cluster.delayMs = 60;
+    const before = cluster.commands;
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 1_000 }, (_, index) => cache.get("s", [`d${index}`], [])),
+    );
+    const reasons = outcomes.map((each) => (each.status === "rejected" ? each.reason.reason : "answered"));
+    expect(reasons.filter((each) => each === "answered").length).toBeGreaterThanOrEqual(100);
+    expect(reasons.filter((each) => each === "busy").length).toBeGreaterThan(400);
+    expect(cache.health().state).toBe("up");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(cluster.commands - before).toBeLessThanOrEqual(500);
+    expect(events).toEqual([]);
   });
 
   it("answers within its budget when the server does not answer at all", async () => {

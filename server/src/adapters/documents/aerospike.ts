@@ -323,29 +323,31 @@ class AerospikeDocumentCache implements DocumentCache {
     version: string | undefined,
     budgetMs: number,
   ): Promise<"stored" | "conflict" | "too-large"> {
-    const { gen, key } = this.#aerospike.policy;
+    const { gen, key, exists: existence } = this.#aerospike.policy;
     // Without the policy a generation is silently ignored; without SEND a scan gives no ids.
     const conditions = { exists, key: key.SEND, ...(version === undefined ? {} : { gen: gen.EQ }) };
+    // Only a merge can find an earlier end of ours in the record; the server refuses to remove a bin while it replaces.
+    const endless = exists === existence.UPDATE ? { until: null } : {};
+    let serverExpires = this.#serverExpires;
     for (let attempt = 1; ; attempt += 1) {
-      const until = ttlMs !== undefined && !this.#serverExpires ? this.#clock.now() + ttlMs : null;
-      const ttl = ttlMs !== undefined && this.#serverExpires ? Math.ceil(ttlMs / 1_000) : undefined;
+      const until = ttlMs !== undefined && !serverExpires ? { until: this.#clock.now() + ttlMs } : endless;
+      const ttl = ttlMs !== undefined && serverExpires ? Math.ceil(ttlMs / 1_000) : undefined;
       const meta = {
         ttl: ttl ?? this.#aerospike.ttl.NAMESPACE_DEFAULT,
         ...(version === undefined ? {} : { gen: Number(version) }),
       };
       try {
         await this.#connection.call("put", budgetMs, (client, policy) =>
-          client.put(this.#key(set, id), { ...bins, ...(this.#serverExpires ? {} : { until }) }, meta, {
-            ...policy,
-            ...conditions,
-          }),
+          client.put(this.#key(set, id), { ...bins, ...until }, meta, { ...policy, ...conditions }),
         );
+        if (!serverExpires) this.#goWithoutExpiry();
         return "stored";
       } catch (error) {
         const meaning = meaningOf(error instanceof CacheUnavailable ? error.cause : error);
         if (meaning === "conflict" || meaning === "missing") return "conflict";
         if (meaning === "too-large") return "too-large";
-        if (meaning === "no-expiry" && ttl !== undefined) this.#goWithoutExpiry();
+        // That it was the time to live shows once the same write succeeds without.
+        if (meaning === "forbidden" && ttl !== undefined) serverExpires = false;
         else if (meaning !== "hot-key" || attempt >= HOT_KEY_TRIES) throw error;
         else await pause(Math.random() * 10 * attempt);
       }

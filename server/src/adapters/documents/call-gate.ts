@@ -46,20 +46,31 @@ export class CallGate {
   /**
    * Runs a call within `budgetMs`, the wait for its turn included. What the call does after that is nobody's concern; its
    * place is free again only when it ends.
-   * @throws CacheUnavailable when it is refused or too late; otherwise whatever the call rejects with
+   * @param call is told how much of its time is left, in ms
+   * @throws CacheUnavailable when it is refused, gets no turn (`busy`) or no answer (`timeout`); otherwise whatever the call
+   *   rejects with
    */
-  async run<T>(budgetMs: number, call: (budgetMs: number) => Promise<T>): Promise<T> {
+  async run<T>(budgetMs: number, call: (leftMs: number) => Promise<T>): Promise<T> {
     this.#refuse();
     const started = performance.now();
+    let isSent = false;
     let timer: NodeJS.Timeout | undefined;
+    const tooLate = (): CacheUnavailable =>
+      isSent
+        ? new CacheUnavailable("timeout", `document cache did not answer within ${budgetMs} ms`)
+        : new CacheUnavailable("busy", `no turn at the document cache within ${budgetMs} ms`);
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new CacheUnavailable("timeout", `document cache did not answer within ${budgetMs} ms`)),
-        budgetMs,
-      );
+      timer = setTimeout(() => reject(tooLate()), budgetMs);
+    });
+    const inTurn = this.#inTurn(() => {
+      const leftMs = budgetMs - (performance.now() - started);
+      // Nobody waits for it any more.
+      if (leftMs <= 0) throw tooLate();
+      isSent = true;
+      return call(leftMs);
     });
     try {
-      return await Promise.race([late, this.#inTurn(() => call(budgetMs - (performance.now() - started)))]);
+      return await Promise.race([late, inTurn]);
     } finally {
       clearTimeout(timer);
     }
