@@ -22,7 +22,7 @@ const blobs = await openS3BlobStore({ bucket, endpoint, credentials: motoCredent
 const leases = createLeases({ blobs, clock: systemClock }, { owner: name, ttlMs });
 const owner = createPartitionOwner({ blobs, leases, random: Math.random }, { partitions: Number(count) });
 const membership = createMembership(
-  { blobs, clock: systemClock },
+  { blobs, clock: systemClock, raiseClock: () => undefined },
   { id: name, writeDeadlineMs: ttlMs, ttlMs },
 );
 
@@ -72,10 +72,11 @@ async function step(): Promise<void> {
   }
 }
 
-await membership.join({ low: Date.now(), namespaces: [] });
+const state = () => ({ low: Date.now(), clock: Date.now(), writes: new Map<string, number>() });
+await membership.beat(state());
 async function beat(): Promise<void> {
   for (;;) {
-    await membership.beat({ low: Date.now(), namespaces: [] }).catch(complain);
+    await membership.beat(state()).catch(complain);
     await pause(ttlMs / 5);
   }
 }

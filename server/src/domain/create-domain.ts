@@ -1,16 +1,23 @@
 /** Wires the domain's parts to each other, so that the composition root needs to know only what comes from outside. */
 
 import type { Clock } from "../clock.js";
+import type { BlobStore } from "../ports/blob-store.js";
 import type { Upstream } from "../ports/upstream.js";
-import { eventualPolicy, unknownView } from "./consistency/view.js";
+import {
+  type Consistency,
+  type ConsistencyOptions,
+  createConsistency,
+} from "./consistency/create-consistency.js";
+import { eventualPolicy } from "./consistency/view.js";
+import { createWatermarkRecords } from "./consistency/watermark-records.js";
 import { createDocumentReads } from "./document-reads.js";
 import { createDocuments } from "./documents.js";
 import { createIdTypes } from "./id-types.js";
+import { createBackgroundReads } from "./jobs/background-reads.js";
 import { createListing } from "./listing.js";
 import { createNamespaces } from "./namespaces.js";
 import type { Documents, Namespaces, Queries, Warming, Writes } from "./operations.js";
 import { createQueries } from "./queries.js";
-import { createStamps } from "./stamps.js";
 import type { RandomHex } from "./trace-context.js";
 import { createWarming } from "./warming.js";
 import { createWrites } from "./writes.js";
@@ -21,12 +28,18 @@ export interface Domain {
   documents: Documents;
   namespaces: Namespaces;
   warming: Warming;
+  /** For the loops of `background/`, which drive it. */
+  consistency: Consistency;
 }
 
 export interface DomainDependencies {
   upstream: Upstream;
   clock: Clock;
   random: RandomHex;
+  /** What replicas share; without it this process takes itself for the only one. */
+  blobs?: BlobStore | undefined;
+  /** 0 to 1, to spread work over time. Default: nothing is spread. */
+  spread?: (() => number) | undefined;
 }
 
 export interface DomainOptions {
@@ -36,32 +49,42 @@ export interface DomainOptions {
   writeBytesMax?: number | undefined;
   /** How long a listing page is kept, ms; 0 keeps none. Default 10,000. */
   listingCacheTtlMs?: number | undefined;
+  /** This replica's id and the intervals of stable reads. Default: the contract's. */
+  consistency?: ConsistencyOptions | undefined;
 }
 
 export function createDomain(
-  { upstream, clock, random }: DomainDependencies,
+  { upstream, clock, random, blobs, spread = () => 0 }: DomainDependencies,
   options: DomainOptions = {},
 ): Domain {
   const listing = createListing({ upstream, clock }, { cacheTtlMs: options.listingCacheTtlMs ?? 10_000 });
   const idTypes = createIdTypes({ upstream, clock });
-  const stamps = createStamps(clock);
+  const consistency = createConsistency(
+    { upstream, clock, blobs, backgroundReads: createBackgroundReads(), random: spread },
+    options.consistency ?? { replicaId: "this" },
+  );
+  const { watcher } = consistency;
   return {
+    consistency,
     writes: createWrites(
-      { upstream, stamps, onWritten: listing.noteWritten },
+      { ...consistency, upstream, onWritten: listing.noteWritten },
       {
         copyTimeoutMs: options.copyTimeoutMs ?? 900_000,
         bodyBytesMax: options.writeBytesMax ?? 512 * 1024 ** 2,
       },
     ),
-    queries: createQueries({ upstream, views: { view: () => unknownView }, policy: eventualPolicy, random }),
+    queries: createQueries({ upstream, views: watcher, policy: eventualPolicy, random }),
     documents: createDocuments({ reads: createDocumentReads({ upstream, idTypes }) }),
     namespaces: createNamespaces({
       upstream,
       listing,
+      watcher,
       onDeleted: (namespace) => {
+        watcher.forget(namespace);
         listing.noteDeleted(namespace);
         idTypes.forget(namespace);
       },
+      purges: blobs === undefined ? [] : [createWatermarkRecords(blobs).forget],
     }),
     warming: createWarming({ upstream }),
   };

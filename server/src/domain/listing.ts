@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.js";
 import { AppError } from "../errors.js";
+import type { CacheState } from "../generated/types.js";
 import { JsonCursor } from "../lang/json-cursor.js";
 import { memberValue, readMembers } from "../lang/json-members.js";
 import type { Upstream, UpstreamAnswer } from "../ports/upstream.js";
@@ -23,6 +24,8 @@ import { isSuccess, jsonRelay, type Relay, relayAnswer } from "./relay.js";
 export interface ListingDependencies {
   upstream: Upstream;
   clock: Clock;
+  /** What the document cache holds of a namespace. Must not reject. Default: nothing. */
+  cacheStateOf?: ((namespace: string) => CacheState | Promise<CacheState>) | undefined;
 }
 
 export interface ListingOptions {
@@ -43,7 +46,12 @@ const metadataInFlightMax = 16;
 const cachedPagesMax = 64;
 const knownNamespacesMax = 10_000;
 
-export function createListing({ upstream, clock }: ListingDependencies, options: ListingOptions): Listing {
+const cold: CacheState = { state: "cold", warm_inflight: false };
+
+export function createListing(
+  { upstream, clock, cacheStateOf = () => cold }: ListingDependencies,
+  options: ListingOptions,
+): Listing {
   const pages = new BoundedCache<string>(clock, { ttlMs: options.cacheTtlMs, entriesMax: cachedPagesMax });
   /** Namespaces that listings made from now on will show. */
   const known = new BoundedCache<true>(clock, {
@@ -95,7 +103,12 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
     context: RequestContext,
     name: string,
   ): Promise<{ text: string; complete: boolean }> {
+    const cacheState = await cacheStateOf(name);
     const readAtMs = clock.now();
+    const failed = (error: string) => ({
+      text: summaryRow({ name, metadata: { error }, readAtMs, cacheState }),
+      complete: false,
+    });
     try {
       const answer = await upstream.send({
         method: "GET",
@@ -106,11 +119,13 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
         signal: context.signal,
         notes: context.notes,
       });
-      if (!isSuccess(answer)) return failedRow(name, readAtMs, refusal(answer));
-      const text = readAnswer(answer, "metadata", (metadata) => summaryRow({ name, metadata, readAtMs }));
+      if (!isSuccess(answer)) return failed(refusal(answer));
+      const text = readAnswer(answer, "metadata", (metadata) =>
+        summaryRow({ name, metadata, readAtMs, cacheState }),
+      );
       return { text, complete: true };
     } catch (error) {
-      if (error instanceof AppError) return failedRow(name, readAtMs, error.message);
+      if (error instanceof AppError) return failed(error.message);
       throw error;
     }
   }
@@ -127,10 +142,6 @@ export function createListing({ upstream, clock }: ListingDependencies, options:
       dropPages();
     },
   };
-}
-
-function failedRow(name: string, readAtMs: number, error: string): { text: string; complete: boolean } {
-  return { text: summaryRow({ name, metadata: { error }, readAtMs }), complete: false };
 }
 
 function parsePageSize(given: string | number | undefined): number {

@@ -5,34 +5,50 @@
  * caller as it was sent.
  */
 
+import type { LayerMetadata } from "../generated/types.js";
+import { type JsonObject, memberValue } from "../lang/json-members.js";
 import { Splice } from "../lang/json-splice.js";
 import type { UpstreamAnswer } from "../ports/upstream.js";
 import { readAnswer } from "./answer.js";
+import type { NamespaceView } from "./consistency/view.js";
 
-/** The gateway's view. Nothing is observed yet, so every namespace is cold: no watermark, no snapshot. */
-export interface LayerView {
-  stable_as_of: number | null;
-  is_stable: boolean;
-  indexed: boolean | null;
-  index_lag_rows: number | null;
+/**
+ * The gateway's view. There are no snapshots yet, and nothing that would write one: only of a namespace that has vectors to be
+ * indexed and no row is it known that none is missing.
+ */
+function layerBlock(metadata: JsonObject, { status, watermark }: NamespaceView): LayerMetadata {
+  const isEmpty = memberValue(metadata, "approx_row_count") === 0;
+  const isIndexed = isEmpty && hasVectors(memberValue(metadata, "schema"));
+  return {
+    stable_as_of: watermark ?? null,
+    is_stable: status === "stable",
+    indexed: isIndexed ? true : null,
+    index_lag_rows: isIndexed ? 0 : null,
+  };
 }
 
-export const coldView: LayerView = {
-  stable_as_of: null,
-  is_stable: false,
-  indexed: null,
-  index_lag_rows: null,
-};
+/** `[512]f32` is a vector of 512; a type may stand alone or in an object. */
+function hasVectors(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  return Object.values(schema).some((attribute: unknown) => {
+    const type =
+      typeof attribute === "object" && attribute !== null && "type" in attribute ? attribute.type : attribute;
+    return typeof type === "string" && /^\[\d+\][fi]\d+$/.test(type);
+  });
+}
 
 /**
  * The metadata object with `layer`, and `id` where upstream gave none.
  *
  * @throws AppError `upstream_error` when the answer is not a JSON object
  */
-export function withLayerView(answer: UpstreamAnswer, namespace: string, view: LayerView): Buffer {
-  const { bytes, members } = readAnswer(answer, "metadata", (object) => object);
+export function withLayerBlock(answer: UpstreamAnswer, namespace: string, view: NamespaceView): Buffer {
+  const { metadata, layer } = readAnswer(answer, "metadata", (object) => ({
+    metadata: object,
+    layer: JSON.stringify(layerBlock(object, view)),
+  }));
+  const { bytes, members } = metadata;
   const splice = new Splice();
-  const layer = JSON.stringify(view);
   const added: string[] = [];
   if (!members.has("id")) added.push(`"id":${JSON.stringify(namespace)}`);
   const present = members.get("layer");

@@ -1,5 +1,6 @@
 /** One row of a namespace listing, from upstream's metadata of that namespace. */
 
+import type { CacheState } from "../generated/types.js";
 import { type JsonObject, memberText, memberValue, readMembers } from "../lang/json-members.js";
 
 export interface SummarySource {
@@ -8,6 +9,7 @@ export interface SummarySource {
   metadata: JsonObject | { error: string };
   /** When the metadata was asked for, epoch-ms. */
   readAtMs: number;
+  cacheState: CacheState;
 }
 
 const errorLengthMax = 200;
@@ -17,7 +19,7 @@ const errorLengthMax = 200;
  *
  * @throws JsonSyntaxError when a part of the metadata is not JSON
  */
-export function summaryRow({ name, metadata, readAtMs }: SummarySource): string {
+export function summaryRow({ name, metadata, readAtMs, cacheState }: SummarySource): string {
   const row: string[] = [`"name":${JSON.stringify(name)}`];
   let labels: Record<string, string> = {};
   if ("error" in metadata) {
@@ -30,7 +32,7 @@ export function summaryRow({ name, metadata, readAtMs }: SummarySource): string 
     pushSchema(row, metadata);
     labels = labelsOf(metadata);
   }
-  row.push('"cache_state":{"state":"cold","warm_inflight":false}');
+  row.push(`"cache_state":${JSON.stringify(cacheState)}`);
   row.push(`"shadow":${name.endsWith("-shadow")}`, `"labels":${JSON.stringify(labels)}`);
   return `{${row.join(",")}}`;
 }

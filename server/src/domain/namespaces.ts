@@ -1,9 +1,12 @@
 /** Namespaces as things: described, listed, configured, deleted. */
 
+import { AppError } from "../errors.js";
+import { BlobStoreError } from "../ports/blob-store.js";
 import type { Upstream } from "../ports/upstream.js";
+import type { Watcher } from "./consistency/watcher.js";
 import { forwardedHeaders, namespacePath, tracingHeaders } from "./forwarding.js";
 import { filterNames, type Listing } from "./listing.js";
-import { coldView, withLayerView } from "./metadata.js";
+import { withLayerBlock } from "./metadata.js";
 import type { Namespaces } from "./operations.js";
 import { passThrough } from "./passthrough.js";
 import { isSuccess, jsonRelay, relayAnswer } from "./relay.js";
@@ -11,11 +14,40 @@ import { isSuccess, jsonRelay, relayAnswer } from "./relay.js";
 export interface NamespaceDependencies {
   upstream: Upstream;
   listing: Listing;
-  /** Told of every namespace that is gone, so that nothing remembered of it survives. */
+  watcher: Pick<Watcher, "observe" | "view">;
+  /** Told of every namespace that is gone, so that nothing this process remembers of it survives. */
   onDeleted: (namespace: string) => void;
+  /** Remove what the stores have of a namespace that is gone. */
+  purges: readonly Purge[];
 }
 
-export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDependencies): Namespaces {
+/**
+ * Called once upstream has deleted a namespace, and again when the caller repeats a call that failed.
+ *
+ * @returns how many objects went. @throws BlobStoreError
+ */
+export type Purge = (namespace: string) => Promise<number>;
+
+export function createNamespaces(dependencies: NamespaceDependencies): Namespaces {
+  const { upstream, listing, watcher, onDeleted, purges } = dependencies;
+
+  /** Every purge has its turn, whatever becomes of the others. */
+  async function purge(namespace: string): Promise<number> {
+    const outcomes = await Promise.allSettled(purges.map((each) => each(namespace)));
+    let objects = 0;
+    for (const outcome of outcomes) {
+      if (outcome.status === "fulfilled") objects += outcome.value;
+      else if (!(outcome.reason instanceof BlobStoreError)) throw outcome.reason;
+      else
+        throw new AppError(
+          "upstream_error",
+          `namespace '${namespace}' is deleted, but the object store failed to purge it (${outcome.reason.reason}): repeat the call`,
+          { cause: outcome.reason },
+        );
+    }
+    return objects;
+  }
+
   return {
     listNamespaces: listing.list,
 
@@ -36,6 +68,7 @@ export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDepe
     },
 
     getNamespaceMetadata: async (context, namespace) => {
+      const observation = watcher.observe(namespace);
       const answer = await upstream.send({
         method: "GET",
         path: namespacePath("v2", namespace, "metadata"),
@@ -46,8 +79,9 @@ export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDepe
         signal: context.signal,
         notes: context.notes,
       });
+      await observation.saw(answer);
       if (!isSuccess(answer)) return relayAnswer(answer);
-      return { ...relayAnswer(answer), body: withLayerView(answer, namespace, coldView) };
+      return { ...relayAnswer(answer), body: withLayerBlock(answer, namespace, watcher.view(namespace)) };
     },
 
     getTurbopufferV1NamespaceMetadata: (context, namespace) =>
@@ -92,7 +126,9 @@ export function createNamespaces({ upstream, listing, onDeleted }: NamespaceDepe
       // Absent is what the caller wants, and makes the call safe to repeat.
       if (!isSuccess(answer) && answer.status !== 404) return relayAnswer(answer);
       onDeleted(namespace);
-      return jsonRelay(200, JSON.stringify({ status: "OK", message: "namespace deleted; 0 objects purged" }));
+      const objects = await purge(namespace);
+      const message = `namespace deleted; ${objects} objects purged`;
+      return jsonRelay(200, JSON.stringify({ status: "OK", message }));
     },
   };
 }

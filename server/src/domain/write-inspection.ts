@@ -24,6 +24,8 @@ export interface WriteInspection {
   splice: Splice;
   /** A copy or branch, which may take much longer than a write. */
   copies: boolean;
+  /** Whether the splice puts a stamp anywhere. */
+  stamps: boolean;
 }
 
 /**
@@ -88,7 +90,7 @@ class Walk {
     this.#declareStamp();
     const copies =
       this.#operations.has("copy_from_namespace") || this.#operations.has("branch_from_namespace");
-    return { bytes: this.#cursor.bytes, splice: this.#splice, copies };
+    return { bytes: this.#cursor.bytes, splice: this.#splice, copies, stamps: this.#stamped };
   }
 
   #body(): void {

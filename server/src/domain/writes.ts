@@ -1,21 +1,27 @@
 /**
  * Writes: checked, stamped with the time they are sent, forwarded, and the answer relayed.
  *
- * The caller leaving does not stop a write that is under way, since its effect could not be undone; only the deadline
- * does.
+ * A write holds the watermark below its stamp until its fate is known (invariant 9 of ARCHITECTURE.md). The caller leaving does
+ * not stop a write that is under way, since its effect could not be undone; only the deadline does.
  */
 
-import type { Upstream } from "../ports/upstream.js";
+import { AppError } from "../errors.js";
+import type { Upstream, UpstreamAnswer } from "../ports/upstream.js";
 import { readBody } from "./body.js";
+import type { Replica } from "./consistency/replica.js";
+import type { Watcher } from "./consistency/watcher.js";
+import type { WriteHold, WriteHolds, WriteOutcome } from "./consistency/write-holds.js";
+import type { RequestContext } from "./context.js";
 import { forwardedHeaders, namespacePath } from "./forwarding.js";
 import type { Writes } from "./operations.js";
 import { isSuccess, relayAnswer } from "./relay.js";
-import type { Stamps } from "./stamps.js";
-import { inspectWrite } from "./write-inspection.js";
+import { inspectWrite, type WriteInspection } from "./write-inspection.js";
 
 export interface WriteDependencies {
   upstream: Upstream;
-  stamps: Stamps;
+  holds: Pick<WriteHolds, "begin">;
+  replica: Pick<Replica, "mayStamp" | "readyToStamp">;
+  watcher: Pick<Watcher, "noteWritten">;
   /** Told of every namespace that upstream accepted a write for. */
   onWritten: (namespace: string) => void;
 }
@@ -27,25 +33,59 @@ export interface WriteOptions {
   bodyBytesMax: number;
 }
 
-export function createWrites(
-  { upstream, stamps, onWritten }: WriteDependencies,
-  options: WriteOptions,
-): Writes {
+export function createWrites(dependencies: WriteDependencies, options: WriteOptions): Writes {
+  const { upstream, holds, replica, watcher, onWritten } = dependencies;
+
+  /** Sends a write that has its stamp. */
+  function send(
+    context: RequestContext,
+    namespace: string,
+    write: WriteInspection,
+    hold: WriteHold,
+  ): Promise<UpstreamAnswer> {
+    return upstream.send({
+      method: "POST",
+      path: namespacePath("v2", namespace),
+      query: context.rawQuery,
+      headers: forwardedHeaders(context),
+      body: write.splice.apply(write.bytes, String(hold.stamp)),
+      effect: "write",
+      notes: context.notes,
+      // Upstream takes no rows with a copy, and what is stamped has the deadline that other replicas count on.
+      timeoutMs: write.copies && !write.stamps ? options.copyTimeoutMs : undefined,
+    });
+  }
+
   return {
     writeNamespace: async (context, namespace, body) => {
       const write = readBody(body, (bytes) => inspectWrite(bytes, options.bodyBytesMax));
-      const answer = await upstream.send({
-        method: "POST",
-        path: namespacePath("v2", namespace),
-        query: context.rawQuery,
-        headers: forwardedHeaders(context),
-        body: write.splice.apply(write.bytes, String(stamps.issue())),
-        effect: "write",
-        notes: context.notes,
-        timeoutMs: write.copies ? options.copyTimeoutMs : undefined,
-      });
-      if (isSuccess(answer)) onWritten(namespace);
+      if (!replica.mayStamp()) await replica.readyToStamp();
+      // No pause between the permission and the stamp, nor between the last permission and the call.
+      const hold = holds.begin(namespace, { stamps: !write.copies || write.stamps });
+      let answer: UpstreamAnswer;
+      try {
+        answer = await send(context, namespace, write, hold);
+      } catch (error) {
+        hold.settle(failedOutcome(error));
+        throw error;
+      }
+      hold.settle(outcomeOf(answer));
+      if (isSuccess(answer)) {
+        watcher.noteWritten(namespace, hold.stamp);
+        onWritten(namespace);
+      }
       return relayAnswer(answer);
     },
   };
+}
+
+/** What an answer says of the write; a server's own failure says nothing. */
+function outcomeOf(answer: UpstreamAnswer): WriteOutcome {
+  if (isSuccess(answer)) return "applied";
+  return answer.status >= 400 && answer.status < 500 ? "refused" : "unknown";
+}
+
+/** The port tells a write that may have been processed from one that surely was not. */
+function failedOutcome(error: unknown): WriteOutcome {
+  return error instanceof AppError && error.code !== "gateway_timeout" ? "refused" : "unknown";
 }

@@ -1,7 +1,29 @@
-/** Watches the index of namespaces, so that reads know which rows have settled. */
+/**
+ * Watches the index of namespaces, so that reads know which rows have settled.
+ *
+ * A poll asks upstream for a namespace's metadata. One that says `up-to-date` moves the watermark up to what was true before it was
+ * sent: the safety margin before its start, below every write of this replica that was in flight, and within what the other
+ * replicas allow (invariant 11 of ARCHITECTURE.md). Polls come often while a namespace is updating, unknown, or written to
+ * beyond its watermark, and seldom otherwise; a write makes one due at once.
+ *
+ * Nothing here runs by itself: `runOnce` is called several times per interval.
+ */
 
-import type { UpstreamAnswer } from "../../ports/upstream.js";
-import type { StableViews } from "./view.js";
+import type { Clock } from "../../clock.js";
+import type { Upstream, UpstreamAnswer } from "../../ports/upstream.js";
+import { mapConcurrently } from "../concurrently.js";
+import { namespacePath } from "../forwarding.js";
+import type { BackgroundReads } from "../jobs/background-reads.js";
+import { isSuccess } from "../relay.js";
+import { LastWrites } from "./last-writes.js";
+import { readObserved } from "./observed-metadata.js";
+import { createPollQueue } from "./poll-queue.js";
+import type { Replica } from "./replica.js";
+import { type IndexStatus, type StableViews, unknownView } from "./view.js";
+import { WatchedNamespace, WatchedNamespaces } from "./watched-namespaces.js";
+import { createWatermarkKeeper } from "./watermark-keeper.js";
+import type { WatermarkRecords } from "./watermark-records.js";
+import type { WriteHolds } from "./write-holds.js";
 
 /** Called while polls are judged; must return at once and not throw. */
 export interface WatcherListener {
@@ -15,19 +37,334 @@ export interface WatcherListener {
 
 /** A request for metadata that is about to be sent, and what was true then. */
 export interface Observation {
-  /** Its answer, whatever the status. An answer that tells nothing changes nothing. */
-  saw(answer: UpstreamAnswer): void;
+  /** Its answer, whatever the status; one that tells nothing changes nothing. Resolves when `view` shows it. */
+  saw(answer: UpstreamAnswer): Promise<void>;
+}
+
+/** A watched namespace, for whoever measures. */
+export interface WatchedState {
+  readonly namespace: string;
+  readonly status: IndexStatus;
+  /** Epoch-ms. */
+  readonly watermark: number | undefined;
+  /** How far it is behind the clock of stamps, ms; undefined without a watermark. */
+  readonly lagMs: number | undefined;
+}
+
+/** How often things happened since the start. */
+export interface WatcherTotals {
+  readonly polls: number;
+  /** Polls without an answer that told something, out of `polls`. */
+  readonly failedPolls: number;
+  readonly foreignWrites: number;
+  /** Namespaces that had to leave, or were gone. */
+  readonly dropped: number;
 }
 
 export interface Watcher extends StableViews {
   /** Begins to watch a namespace. Idempotent; never called for a listing. */
   register(namespace: string): void;
-  /** A write succeeded: watched, polled at once, and often until a stable poll that began after it. @param stamp epoch-ms */
+  /** A write succeeded: watched, polled at once, and often until the watermark has passed it. @param stamp epoch-ms */
   noteWritten(namespace: string, stamp: number): void;
-  /** Call just before a metadata request is sent for a caller: its answer counts as a poll. Registers on success. */
+  /**
+   * Call just before a metadata request is sent for a caller, with decoded body and full: its answer counts as a poll.
+   * Registers on success.
+   */
   observe(namespace: string): Observation;
+  /** One poll now, in the share of background reads; its answer counts. @throws AppError; the signal's reason */
+  poll(namespace: string, signal?: AbortSignal): Promise<UpstreamAnswer>;
   /** The namespace was deleted: all that is known of it goes. */
   forget(namespace: string): void;
   /** @returns ends the listening */
   on(listener: WatcherListener): () => void;
+  /** Sends the polls that are due. Resolves when they are over, or left to a later call. Never rejects. */
+  runOnce(signal?: AbortSignal): Promise<void>;
+  /** Stores the watermarks that are not stored yet. Never rejects. */
+  flush(signal?: AbortSignal): Promise<void>;
+  /** How many namespaces are watched. */
+  readonly size: number;
+  /** Of every watched namespace. */
+  snapshot(): Iterable<WatchedState>;
+  totals(): WatcherTotals;
+}
+
+export interface WatcherDependencies {
+  readonly upstream: Pick<Upstream, "send">;
+  readonly clock: Clock;
+  readonly holds: WriteHolds;
+  readonly replica: Replica;
+  readonly backgroundReads: BackgroundReads;
+  /** Where watermarks outlive the process; undefined without a blob store. */
+  readonly records: WatermarkRecords | undefined;
+  /** 0 to 1, to spread polls of the slow tier. */
+  readonly random: () => number;
+  /** Gives up a call of the blob store after `ms`. Default `AbortSignal.timeout`. */
+  readonly timeout?: (ms: number) => AbortSignal;
+}
+
+export interface WatcherOptions {
+  /** Fast tier, ms. */
+  readonly pollIntervalMs: number;
+  /** Slow tier, ms. */
+  readonly stablePollIntervalMs: number;
+  /** What upstream's nodes and its metadata may trail an acknowledged write by, ms. */
+  readonly marginMs: number;
+  /** Longest a poll may take, ms. Default 5,000. */
+  readonly pollTimeoutMs?: number;
+  /** Default 10,000. */
+  readonly namespacesMax?: number;
+  /** Polls in flight at once. Default 16. */
+  readonly pollsInFlightMax?: number;
+}
+
+/** Longest that anything holds a watermark: a dead replica for 75 s, a write without an answer for 120 s. */
+const HELD_MAX_MS = 150_000;
+/** Share of the slow tier by which a poll comes earlier, at random. */
+const JITTER = 0.2;
+/** Pauses between failed polls double up to so many times the fast interval. */
+const BACKOFF_MAX = 32;
+const FLUSHES_IN_FLIGHT_MAX = 8;
+
+/** What was true when a request for metadata was sent. */
+interface Ticket {
+  readonly monotonic: number;
+  readonly startedAt: number;
+  /** No answer to it can prove more. */
+  readonly watermark: number;
+}
+
+export function createWatcher(dependencies: WatcherDependencies, options: WatcherOptions): Watcher {
+  const { upstream, clock, holds, replica, backgroundReads, records, random } = dependencies;
+  const { marginMs, pollIntervalMs, stablePollIntervalMs } = options;
+  const namespaces = new WatchedNamespaces(options.namespacesMax ?? 10_000);
+  const keeper = createWatermarkKeeper({
+    records,
+    clock,
+    timeout: dependencies.timeout ?? AbortSignal.timeout,
+  });
+  const listeners = new Set<WatcherListener>();
+  const totals = { polls: 0, failedPolls: 0, foreignWrites: 0, dropped: 0 };
+  const suspicious = new Set<WatchedNamespace>();
+  let heardAt = Number.NEGATIVE_INFINITY;
+
+  function register(name: string): WatchedNamespace {
+    const known = namespaces.use(name);
+    if (known !== undefined) return known;
+    // Without records nobody knows what a cache holds of earlier days.
+    const lastWrites = new LastWrites({ marginMs, trustsFirst: records !== undefined });
+    const made = new WatchedNamespace(name, lastWrites, {
+      isRecorded: records !== undefined,
+      dueAt: clock.monotonic(),
+    });
+    const left = namespaces.add(made);
+    if (left !== undefined) drop(left);
+    return made;
+  }
+
+  function drop(namespace: WatchedNamespace): void {
+    suspicious.delete(namespace);
+    namespaces.delete(namespace.name);
+    totals.dropped += 1;
+    for (const listener of listeners) listener.dropped?.(namespace.name);
+  }
+
+  /** Poll at once, or with the next poll of the fast tier where it is on that already. */
+  function rearm(namespace: WatchedNamespace, through: number): void {
+    const now = clock.monotonic();
+    namespace.written = Math.max(namespace.written, through);
+    namespace.writtenAt = now;
+    namespace.dueAt = Math.min(namespace.dueAt, Math.max(now, namespace.polledAt + pollIntervalMs));
+  }
+
+  function take(name: string): Ticket {
+    const startedAt = holds.now();
+    const oldest = holds.oldest(name) ?? Number.POSITIVE_INFINITY;
+    return {
+      monotonic: clock.monotonic(),
+      startedAt,
+      watermark: Math.min(startedAt - marginMs, oldest - 1, replica.limit()),
+    };
+  }
+
+  function schedule(namespace: WatchedNamespace, ticket: Ticket): void {
+    const now = clock.monotonic();
+    // Something was written while the poll was on its way: what makes it due stands.
+    if (namespace.writtenAt >= ticket.monotonic && namespace.dueAt <= now) return;
+    const isHeld = (namespace.watermark ?? 0) < namespace.written && now - namespace.writtenAt < HELD_MAX_MS;
+    const isFast = namespace.status !== "stable" || isHeld;
+    const backoff = Math.min(2 ** namespace.failures, BACKOFF_MAX);
+    const slow = stablePollIntervalMs * (1 - JITTER * random());
+    namespace.dueAt =
+      now + (isFast ? Math.min(pollIntervalMs * backoff, Math.max(slow, pollIntervalMs)) : slow);
+  }
+
+  /** @returns whether the answer told something */
+  function apply(namespace: WatchedNamespace, answer: UpstreamAnswer, ticket: Ticket): boolean {
+    if (!namespaces.has(namespace)) return false;
+    if (answer.status === 404) {
+      // Unless a write has made it since.
+      if (namespace.wroteAt < ticket.monotonic) drop(namespace);
+      return true;
+    }
+    const observed = isSuccess(answer) ? readObserved(answer) : undefined;
+    if (observed === undefined) return false;
+    judge(namespace, observed.lastWriteAt, ticket);
+    // An answer that was overtaken by a younger question's tells of the past.
+    if (ticket.monotonic >= namespace.observedFrom) {
+      namespace.observedFrom = ticket.monotonic;
+      namespace.status = observed.status;
+      namespace.hasStamp = observed.hasStamp;
+    }
+    const advanced = observed.status === "stable" && namespace.advance(ticket.watermark);
+    namespace.show();
+    if (advanced) for (const listener of listeners) listener.stable?.(namespace.name, ticket.watermark);
+    return true;
+  }
+
+  function judge(namespace: WatchedNamespace, lastWriteAt: number | undefined, ticket: Ticket): void {
+    // What an earlier replica knew comes first.
+    if (namespace.record === "unread") return;
+    const own = holds.writtenThrough(namespace.name);
+    namespace.lastWrites.saw({ lastWriteAt, startedAt: ticket.startedAt, own, now: clock.monotonic() });
+    convict(namespace);
+  }
+
+  function convict(namespace: WatchedNamespace): void {
+    if (namespace.lastWrites.isProved(replica.heard())) {
+      totals.foreignWrites += 1;
+      for (const listener of listeners) listener.foreignWrite?.(namespace.name);
+    }
+    if (namespace.lastWrites.isSuspicious) suspicious.add(namespace);
+    else suspicious.delete(namespace);
+  }
+
+  /** What the other replicas wrote makes polls due, and settles suspicions. */
+  function hear(): void {
+    const heard = replica.heard();
+    if (heard.lookedAt > heardAt) {
+      heardAt = heard.lookedAt;
+      for (const [name, through] of heard.writes) {
+        const namespace = namespaces.get(name);
+        if (namespace?.lastWrites.othersWrote(through)) rearm(namespace, through);
+      }
+    }
+    for (const namespace of suspicious) convict(namespace);
+  }
+
+  async function ask(namespace: WatchedNamespace, signal: AbortSignal | undefined): Promise<UpstreamAnswer> {
+    let ticket = take(namespace.name);
+    namespace.polledAt = ticket.monotonic;
+    namespace.isPolling = true;
+    totals.polls += 1;
+    let told = false;
+    try {
+      await keeper.read(namespace);
+      const send = (): Promise<UpstreamAnswer> => {
+        ticket = take(namespace.name);
+        return upstream.send({
+          method: "GET",
+          path: namespacePath("v2", namespace.name, "metadata"),
+          effect: "read",
+          answer: "decoded",
+          timeoutMs: options.pollTimeoutMs ?? 5_000,
+          ...(signal === undefined ? {} : { signal }),
+        });
+      };
+      const answer = await backgroundReads.run(namespace.name, send, signal);
+      told = apply(namespace, answer, ticket);
+      return answer;
+    } finally {
+      if (!told) totals.failedPolls += 1;
+      namespace.failures = told ? 0 : namespace.failures + 1;
+      namespace.isPolling = false;
+      schedule(namespace, ticket);
+    }
+  }
+
+  const queue = createPollQueue<WatchedNamespace>(
+    options.pollsInFlightMax ?? 16,
+    async (namespace, signal) => {
+      if (namespace.isPolling || !namespaces.has(namespace)) return;
+      // A poll that fails changes nothing; it is counted, and asked again.
+      await ask(namespace, signal).catch(() => undefined);
+      if (namespaces.has(namespace)) await keeper.store(namespace);
+    },
+  );
+
+  return {
+    view: (name) => namespaces.use(name)?.view ?? unknownView,
+
+    register: (name) => void register(name),
+
+    noteWritten(name, stamp) {
+      const namespace = register(name);
+      namespace.wrote = Math.max(namespace.wrote, stamp);
+      namespace.wroteAt = clock.monotonic();
+      rearm(namespace, stamp);
+    },
+
+    observe(name) {
+      const ticket = take(name);
+      return {
+        async saw(answer) {
+          const isKnown = isSuccess(answer) || namespaces.get(name) !== undefined;
+          if (!isKnown) return;
+          const namespace = register(name);
+          await keeper.read(namespace);
+          if (apply(namespace, answer, ticket) && !namespace.isPolling) schedule(namespace, ticket);
+        },
+      };
+    },
+
+    async poll(name, signal) {
+      await replica.freshen(signal);
+      const namespace = register(name);
+      return ask(namespace, signal);
+    },
+
+    forget(name) {
+      const namespace = namespaces.get(name);
+      if (namespace === undefined) return;
+      suspicious.delete(namespace);
+      namespaces.delete(name);
+    },
+
+    on(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    async runOnce(signal) {
+      hear();
+      const now = clock.monotonic();
+      const due = [...namespaces].filter((namespace) => !namespace.isPolling && namespace.dueAt <= now);
+      if (due.length === 0) return;
+      await replica.freshen(signal);
+      // What is read now comes before what is only kept an eye on.
+      const isUrgent = (namespace: WatchedNamespace): number =>
+        namespace.status !== "stable" || namespace.writtenAt > namespace.polledAt ? 0 : 1;
+      due.sort((one, other) => isUrgent(one) - isUrgent(other) || one.dueAt - other.dueAt);
+      await queue.replace(due, signal);
+    },
+
+    async flush(signal) {
+      await mapConcurrently([...namespaces], FLUSHES_IN_FLIGHT_MAX, (namespace) =>
+        keeper.store(namespace, { now: true, signal }),
+      );
+    },
+
+    get size() {
+      return namespaces.size;
+    },
+
+    *snapshot() {
+      for (const { name, view } of namespaces) {
+        const { status, watermark } = view;
+        const lagMs = watermark === undefined ? undefined : Math.max(0, holds.now() - watermark);
+        yield { namespace: name, status, watermark, lagMs };
+      }
+    },
+
+    totals: () => ({ ...totals }),
+  };
 }
