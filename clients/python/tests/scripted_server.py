@@ -49,6 +49,8 @@ class Answer:
     """With `send_bytes`: seconds to hold the connection open after that, instead of closing it."""
     drip: float = 0.0
     """Seconds between the bytes of the body."""
+    drip_head: float = 0.0
+    """Seconds between the bytes of the status line and the headers."""
 
 
 class ScriptedServer:
@@ -124,16 +126,24 @@ class ScriptedServer:
         headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         sent = body if answer.send_bytes is None else body[: answer.send_bytes]
-        try:
-            connection.sendall(f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode())
-            for piece in [bytes([byte]) for byte in sent] if answer.drip else [sent]:
-                connection.sendall(piece)
-                if not self._hold(connection, answer.drip):
-                    return False
-        except OSError:
+        start = f"HTTP/1.1 {answer.status} Scripted\r\n{head}\r\n".encode()
+        if not self._send(connection, start, answer.drip_head):
+            return False
+        if not self._send(connection, sent, answer.drip):
             return False
         if answer.send_bytes is not None:
             self._hold(connection, answer.stall)
+            return False
+        return True
+
+    def _send(self, connection: socket.socket, data: bytes, drip: float) -> bool:
+        """Send at once, or byte by byte with pauses of `drip` seconds; False when the client is gone."""
+        try:
+            for piece in [bytes([byte]) for byte in data] if drip else [data]:
+                connection.sendall(piece)
+                if not self._hold(connection, drip):
+                    return False
+        except OSError:
             return False
         return True
 

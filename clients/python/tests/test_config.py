@@ -65,6 +65,17 @@ def test_blank_values_count_as_not_given() -> None:
     assert config.timeout == 30
 
 
+def test_a_blank_key_means_none_and_a_blank_url_is_not_given_whatever_the_environment_says() -> None:
+    environment = {
+        "LAYER_GATEWAY_URL": "http://from-env:1",
+        "LAYER_GATEWAY_API_KEY": "env-key",
+        "TURBOPUFFER_API_KEY": "env-store-key",
+    }
+    given = {"base_url": " ", "api_key": "", "turbopuffer_api_key": " ", "environment": environment}
+    config = resolve_config(**{**NOTHING, **given})
+    assert (config.base_url, config.secrets()) == ("http://from-env:1", ())
+
+
 @pytest.mark.parametrize("client", [Hevlayer, AsyncHevlayer])
 @pytest.mark.parametrize(
     ("option", "value", "message"),
@@ -78,9 +89,21 @@ def test_blank_values_count_as_not_given() -> None:
         ("turbopuffer_base_url", "nonsense", "^turbopuffer_base_url must be"),
         ("api_key", "line\nbreak", "^api_key holds a character"),
         ("api_key", "schlüssel", "^api_key holds a character"),
+        ("api_key", "two words", "^api_key may hold no spaces"),
+        ("api_key", 5, "^api_key must be a string, not int"),
+        ("base_url", 5, "^base_url must be a string, not int"),
         ("max_retries", -1, "^max_retries must be between 0 and 100, not -1"),
         ("max_retries", 1.5, "^max_retries must be an integer"),
         ("headers", {"bad name": "x"}, "^header name 'bad name'"),
+        ("headers", {"": "x"}, "^header name ''"),
+        ("headers", {"Ü": "x"}, "^header name 'Ü'"),
+        ("headers", ["x-a"], "^headers must be a mapping, not list"),
+        ("headers", {"Authorization": "line"}, "^header 'Authorization' cannot be given: api_key sets it"),
+        ("headers", {"Host": "line"}, "^header 'Host' cannot be given"),
+        ("headers", {"accept-encoding": "br"}, "^header 'accept-encoding' cannot be given"),
+        ("headers", {"Content-Length": "1"}, "^header 'Content-Length' cannot be given"),
+        ("headers", {"Transfer-Encoding": "chunked"}, "^header 'Transfer-Encoding' cannot be given"),
+        ("headers", {"Connection": "close"}, "^header 'Connection' cannot be given"),
         ("headers", {"x-a": "b\r\nc"}, "^header 'x-a' holds"),
         ("headers", {"x-a": 1}, "^header 'x-a' must be a string"),
         ("fallback_to_turbopuffer", "no", "^fallback_to_turbopuffer must be a bool"),
@@ -106,6 +129,9 @@ def test_an_unusable_option_is_named_and_its_secret_is_not_shown(
         ("HEVLAYER_TIMEOUT_MS", "soon"),
         ("HEVLAYER_TIMEOUT_MS", "0"),
         ("HEVLAYER_TIMEOUT_MS", "inf"),
+        ("HEVLAYER_TIMEOUT_MS", "1.5"),
+        ("HEVLAYER_TIMEOUT_MS", "1_000"),
+        ("HEVLAYER_TIMEOUT_MS", "-1"),
         ("HEVLAYER_MAX_RETRIES", "-1"),
         ("HEVLAYER_MAX_RETRIES", "1.5"),
         ("HEVLAYER_MAX_RETRIES", "101"),
@@ -133,6 +159,40 @@ def test_a_derived_client_shares_connections_and_changes_only_what_is_given(
     first, second = server.requests
     assert (first.headers["x-a"], first.headers["x-b"]) == ("1", "2")
     assert "x-b" not in second.headers
+
+
+def test_a_derived_client_may_go_elsewhere_with_another_key(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, upstream: ScriptedServer
+) -> None:
+    for each in (server, upstream):
+        each.answer(Answer(json={"status": "ok"}))
+
+    def derive(client: Any) -> Any:
+        other = client.with_options(
+            base_url=f"{upstream.url}/", api_key="sk-other", turbopuffer_api_key="sk-s"
+        )
+        assert other._config.turbopuffer_api_key.reveal() == "sk-s"
+        assert client.with_options(base_url=" ").base_url == server.url
+        assert client.with_options(fallback_to_turbopuffer=False)._config.fallback_to_turbopuffer is False
+        return other.get_health()
+
+    driver.run(options, derive)
+    driver.run(options, lambda client: client.with_options(api_key="").get_health())
+    assert upstream.requests[0].headers["authorization"] == "Bearer sk-other"
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_a_derived_client_refuses_what_the_first_would(options: dict[str, Any]) -> None:
+    changes: tuple[dict[str, Any], ...] = (
+        {"base_url": "nonsense"},
+        {"api_key": "two words"},
+        {"fallback_to_turbopuffer": "no"},
+        {"headers": {"authorization": "x"}},
+    )
+    with Hevlayer(**options) as client:
+        for change in changes:
+            with pytest.raises(ConfigError, match=next(iter(change)).rstrip("s")):
+                client.with_options(**change)
 
 
 def test_closing_a_derived_client_leaves_the_first_open(

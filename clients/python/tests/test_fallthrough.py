@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hevlayer import APIConnectionError, APITimeoutError, NotFoundError, ServerError
+from hevlayer import (
+    APIConnectionError,
+    APITimeoutError,
+    Hevlayer,
+    HttpRequest,
+    HttpResponse,
+    NotFoundError,
+    ServerError,
+    TransportFailure,
+)
 from hevlayer._fallthrough import GatewayHealth, direct_body
 
 from .conftest import API_KEY, STORE_KEY
@@ -55,7 +64,7 @@ def test_a_write_goes_to_turbopuffer_with_its_key_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     upstream.answer(WRITTEN)
-    direct["headers"] = {"x-hevlayer-tags": "a", "x-token": "secret", "authorization": "Bearer other"}
+    direct["headers"] = {"x-hevlayer-tags": "a", "x-token": "secret"}
     body = {"upsert_rows": [{"id": "a", "gone": None}]}
     result = driver.call(direct, "write_namespace", "pro%20ducts", body, with_perf=True)
     assert result.data.rows_affected == 1
@@ -96,6 +105,8 @@ def test_a_plain_vector_query_is_rewritten_as_the_gateway_would(
         ({"vector": [1], "top_k": 3}, {"rank_by": ["vector", "ANN", [1]], "top_k": 3}),
         ({"vector": [1], "consistency": {"level": "strong"}}, {"consistency": {"level": "strong"}}),
         ({"vector": "AACAPw=="}, {"rank_by": ["vector", "ANN", "AACAPw=="]}),
+        ({"vector": [1], "top_k": None}, {"top_k": 10}),
+        ({"vector": [1], "top_k": 0}, {"top_k": 0}),
     ],
 )
 def test_a_rewritten_query_keeps_what_the_caller_set(body: Any, expected: dict[str, Any]) -> None:
@@ -226,32 +237,66 @@ def test_a_slow_answer_is_not_an_unreachable_gateway(
     assert upstream.requests == []
 
 
-def test_a_gateway_that_was_down_is_not_asked_again_for_a_while(
+class RefusingOnce:
+    """A transport that cannot connect the first time, and has an answer for everything afterwards."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        self.urls.append(request.url)
+        if len(self.urls) == 1:
+            raise TransportFailure("refused", phase="connect", timed_out=False)
+        return HttpResponse(200, {}, b'{"rows": [], "status": "ok"}')
+
+    def close(self) -> None: ...
+
+
+def test_a_gateway_that_was_down_is_not_asked_again_for_a_while() -> None:
+    transport = RefusingOnce()
+    client = Hevlayer(
+        base_url="http://gateway",
+        turbopuffer_api_key=STORE_KEY,
+        turbopuffer_base_url="http://store",
+        http_client=transport,
+    )
+    for each in (client, client, client.with_options(timeout=5)):
+        each.query_namespace("products", {"vector": [1.0]})
+    # Not eligible, so it still goes to the gateway; and one gateway says nothing of another.
+    client.get_health()
+    client.with_options(base_url="http://other").query_namespace("products", {"vector": [1.0]})
+    assert transport.urls == [
+        "http://gateway/v2/namespaces/products/query",
+        *["http://store/v2/namespaces/products/query"] * 3,
+        "http://gateway/health",
+        "http://other/v2/namespaces/products/query",
+    ]
+
+
+def test_a_gateway_whose_connection_broke_is_asked_again(
     driver: Driver, reachable: dict[str, Any], server: ScriptedServer, upstream: ScriptedServer
 ) -> None:
-    server.answer(RESET, Answer(json={"status": "ok"}))
+    server.answer(RESET, ROWS)
     upstream.answer(ROWS)
     query = {"vector": [1.0]}
     driver.calls(
         reachable,
         lambda client: client.query_namespace("products", query),
         lambda client: client.query_namespace("products", query),
-        # Not eligible, so it still goes to the gateway.
-        lambda client: client.get_health(),
     )
-    assert [request.target for request in server.requests] == ["/v2/namespaces/products/query", "/health"]
-    assert len(upstream.requests) == 2
+    assert (len(server.requests), len(upstream.requests)) == (2, 1)
 
 
 def test_the_memory_of_a_gateway_that_was_down_fades_after_five_seconds() -> None:
     now = 100.0
     health = GatewayHealth(lambda: now)
-    assert not health.is_down
-    health.mark_down()
+    assert not health.is_down("http://a")
+    health.mark_down("http://a")
     now = 104.9
-    assert health.is_down
+    assert health.is_down("http://a")
+    assert not health.is_down("http://b")
     now = 105.0
-    assert not health.is_down
+    assert not health.is_down("http://a")
 
 
 def test_an_error_of_turbopuffer_is_raised_like_any_other(

@@ -90,8 +90,11 @@ def test_a_page_of_another_shape_is_an_error(
     driver: Driver, options: dict[str, Any], server: ScriptedServer, walk: str, body: Any, problem: str
 ) -> None:
     server.answer(Answer(json=body))
-    with pytest.raises(PageError, match=problem):
+    with pytest.raises(PageError, match=problem) as caught:
         driver.collect(options, lambda client: getattr(client, walk)())
+    listing = {"iter_namespaces": "listNamespaces"}.get(walk, "listTurbopufferNamespaces")
+    assert caught.value.operation_id == listing
+    assert str(caught.value).startswith(f"{listing}: the ")
 
 
 def test_an_error_in_the_middle_ends_the_walk_after_the_items_before_it(

@@ -7,11 +7,12 @@ import ctypes
 import gzip
 import math
 import platform
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from hevlayer import OMIT, ConfigError, Hevlayer, __version__
+from hevlayer import OMIT, ConfigError, Hevlayer, ServerError, __version__
 from hevlayer.models import Document
 
 from .conftest import API_KEY, Driver
@@ -78,7 +79,7 @@ def test_query_values_are_sent_when_set_and_left_out_when_not(
     targets = [request.target for request in server.requests]
     assert targets == [
         "/v2/namespaces?prefix=&page_size=0",
-        "/v2/namespaces?prefix=a%20b%26c%3D%C3%BC,%2B",
+        "/v2/namespaces?prefix=a%20b%26c%3D%C3%BC%2C%2B",
         "/v2/namespaces?fresh=false&since=0&tags=",
     ]
 
@@ -91,9 +92,63 @@ def test_lists_in_the_query_are_joined_by_commas(
     assert server.requests[0].target.endswith("?include_attributes=title,a%26b")
 
 
-def test_none_has_no_place_in_a_query(driver: Driver, options: dict[str, Any]) -> None:
+def test_a_comma_within_an_item_of_a_list_is_not_one_between_items(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json={"id": "x", "attributes": {}}))
+    driver.call(options, "fetch_document", "products", "x", include_attributes=["a,b", "c"])
+    assert server.requests[0].target.endswith("?include_attributes=a%2Cb,c")
+
+
+@pytest.mark.parametrize("value", [None, math.nan, {"a": 1}, b"bytes", bytearray(b"x"), [None], [["a"]]])
+def test_what_has_no_spelling_in_a_query_is_refused(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, value: Any
+) -> None:
     with pytest.raises(ConfigError, match="listNamespaces: prefix"):
-        driver.call(options, "list_namespaces", prefix=None)
+        driver.call(options, "list_namespaces", prefix=value)
+    with pytest.raises(ConfigError, match="getHealth: x"):
+        driver.call(options, "get_health", extra_query={"x": value})
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("body", [None, OMIT])
+def test_a_body_that_must_be_there_is_asked_for(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, body: Any
+) -> None:
+    with pytest.raises(ConfigError, match="writeNamespace: the body is None"):
+        driver.call(options, "write_namespace", "products", body)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["headers", "extra_query", "extra_body"])
+def test_additions_to_a_call_are_mappings(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, name: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"getHealth: {name} must be a mapping, not list"):
+        driver.call(options, "get_health", **{name: ["a"]})
+    driver.call(options, "evaluate_turbopuffer_recall", "products", **{name: None})
+    assert len(server.requests) == 1
+
+
+def test_fields_can_be_added_to_a_body_of_fields_only(driver: Driver, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="request: extra_body needs a body of fields"):
+        driver.call(options, "request", "POST", "/v9/new", body=[1], extra_body={"a": 1})
+
+
+def test_decimals_are_sent_as_numbers(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json=WRITTEN))
+    row = {"id": "a", "price": Decimal("12.340"), "big": Decimal(2**60 + 1)}
+    driver.call(options, "write_namespace", "products", {"upsert_rows": [row]})
+    assert server.requests[0].body == (
+        b'{"upsert_rows":[{"id":"a","price":12.340,"big":1152921504606846977}]}'
+    )
+    for bad in ("NaN", "Infinity"):
+        with pytest.raises(ConfigError, match=r"upsert_rows\[0\]\.price of row 'a' is"):
+            driver.call(
+                options, "write_namespace", "products", {"upsert_rows": [{"id": "a", "price": Decimal(bad)}]}
+            )
 
 
 def test_bodies_keep_null_false_zero_and_empty_values_and_drop_omitted_ones(
@@ -266,7 +321,36 @@ def test_request_reaches_routes_that_the_client_does_not_describe(
     assert request.headers["authorization"] == f"Bearer {API_KEY}"
 
 
-@pytest.mark.parametrize("path", ["v2/x", "/v2/../x", "/v2/x?y=1", "/v2/{x}"])
+@pytest.mark.parametrize(
+    ("method", "made"), [("GET", 4), ("PUT", 4), ("DELETE", 4), ("POST", 1), ("PATCH", 1)]
+)
+def test_request_repeats_what_its_method_allows(
+    driver: Driver,
+    options: dict[str, Any],
+    server: ScriptedServer,
+    instant: list[float],
+    method: str,
+    made: int,
+) -> None:
+    server.answer(Answer(status=500))
+    with pytest.raises(ServerError) as caught:
+        driver.call(options, "request", method, "/v9/new")
+    assert caught.value.attempts == made
+    with pytest.raises(ServerError) as caught:
+        driver.call(options, "request", method, "/v9/new", safe="once")
+    assert caught.value.attempts == 1
+
+
+def test_request_gives_none_for_an_empty_answer(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(status=204, raw=b""))
+    assert driver.call(options, "request", "DELETE", "/v9/new") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["", "v2/x", "/v2/../x", "/v2/%2E%2e/x", "/./x", "/v2/x?y=1", "/v2/x#y", "/v2/{x}", "/v2/a{x}"]
+)
 def test_request_refuses_paths_that_would_not_arrive_as_written(
     driver: Driver, options: dict[str, Any], path: str
 ) -> None:

@@ -52,7 +52,8 @@ def test_a_code_that_cannot_heal_is_final_whatever_its_status(
 def test_a_write_is_not_repeated_when_it_may_have_been_applied(
     driver: Driver, options: dict[str, Any], server: ScriptedServer
 ) -> None:
-    for answer in (Answer(status=500), Answer(status=503), Answer(status=504), Answer(reset=True)):
+    illegible = Answer(status=503, headers={"retry-after": "soon"})
+    for answer in (Answer(status=500), Answer(status=503), illegible, Answer(status=504), Answer(reset=True)):
         server.requests.clear()
         server.answer(answer)
         with pytest.raises((ServerError, APIConnectionError)):
@@ -125,7 +126,7 @@ def test_the_server_can_overrule_the_status_rules(
     server.answer(Answer(status=500, headers={"x-should-retry": "false"}))
     with pytest.raises(ServerError):
         driver.call(options, "get_health")
-    server.answer(Answer(status=409, headers={"x-should-retry": "true"}), OK)
+    server.answer(Answer(status=409, headers={"x-should-retry": "TRUE"}), OK)
     assert driver.call(options, "get_health").status == "ok"
     assert len(instant) == 1
 
@@ -164,10 +165,28 @@ def test_the_delay_doubles_to_a_cap_and_keeps_half_of_it_as_jitter() -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("3", 3.0), (" 3 ", 3.0), ("-1", None), ("nan", None), ("inf", None), ("", None), ("x", None)],
+    [
+        *[("3", 3.0), (" 3 ", 3.0), ("0.5", 0.5), ("1e1", 10.0)],
+        *[
+            (text, None)
+            for text in ("-1", "nan", "inf", "1e999", "1_0", "0x10", "1, 2", "", "x", "2026-05-26")
+        ],
+    ],
 )
 def test_retry_after_that_cannot_be_read_counts_as_absent(value: str, seconds: float | None) -> None:
     assert retry_after_s({"retry-after": value}, lambda: datetime.now(UTC)) == seconds
+
+
+def test_retry_after_is_read_where_the_milliseconds_are_none() -> None:
+    for bad in ("-5", "soon", ""):
+        headers = {"retry-after-ms": bad, "retry-after": "2"}
+        assert retry_after_s(headers, lambda: datetime.now(UTC)) == 2
+
+
+def test_the_older_forms_of_a_date_are_read_as_gmt() -> None:
+    now = datetime(1994, 11, 6, 8, 49, 30, tzinfo=UTC)
+    for text in ("Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"):
+        assert retry_after_s({"retry-after": text}, lambda: now) == 7
 
 
 def test_a_retry_date_in_the_past_means_at_once() -> None:

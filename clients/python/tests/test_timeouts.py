@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hevlayer import APITimeoutError, AsyncHevlayer, ConfigError
+from hevlayer import APITimeoutError, AsyncHevlayer, ConfigError, Hevlayer
 
 from .scripted_server import Answer, ScriptedServer
 
@@ -34,14 +34,37 @@ def test_the_attempt_timeout_covers_headers_and_body(
     assert isinstance(caught.value, TimeoutError)
 
 
-def test_a_body_that_drips_does_not_stretch_the_attempt_timeout(
-    driver: Driver, options: dict[str, Any], server: ScriptedServer
+@pytest.mark.parametrize(
+    "drips",
+    [Answer(json={"status": "x" * 100}, drip=0.05), Answer(headers={"x-long": "x" * 100}, drip_head=0.05)],
+    ids=["body", "headers"],
+)
+def test_an_answer_that_drips_does_not_stretch_the_attempt_timeout(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, drips: Answer
 ) -> None:
-    server.answer(Answer(json={"status": "x" * 100}, drip=0.05))
+    server.answer(drips)
     began = time.monotonic()
     with pytest.raises(APITimeoutError):
         driver.call(options, "get_health", timeout=0.3, max_retries=0)
     assert 0.25 <= time.monotonic() - began <= STALL_S / 2
+
+
+def test_a_deadline_ends_with_its_attempt_and_not_with_its_connection(
+    options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(OK)
+    with Hevlayer(**options) as client:
+        client.get_health(timeout=0.2)
+        time.sleep(0.3)
+        assert client.get_health(timeout=5).status == "ok"
+
+
+def test_a_body_of_several_pieces_is_sent_whole(options: dict[str, Any], server: ScriptedServer) -> None:
+    server.answer(Answer(json={"status": "OK", "message": "", "rows_affected": 1, "billing": {}}))
+    text = "".join(str(number) for number in range(60_000))
+    with Hevlayer(**options) as client:
+        client.write_namespace("products", {"upsert_rows": [{"id": "a", "text": text}]})
+    assert server.requests[0].json["upsert_rows"][0]["text"] == text
 
 
 def test_a_timed_out_attempt_is_followed_by_another(

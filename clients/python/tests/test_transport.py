@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -15,14 +16,19 @@ import pytest
 from hevlayer import (
     APIConnectionError,
     AsyncHevlayer,
+    BadRequestError,
     Hevlayer,
     HttpRequest,
     HttpResponse,
     ResponseError,
     TransportFailure,
 )
+from hevlayer._transport import HttpxTransport
 
 from .scripted_server import Answer, ScriptedServer
+
+if TYPE_CHECKING:
+    from .conftest import Driver
 
 OK = Answer(json={"status": "ok"})
 
@@ -129,13 +135,42 @@ def test_a_forked_child_opens_connections_of_its_own(server: ScriptedServer) -> 
 
 
 def test_an_oversized_answer_is_refused_and_not_asked_for_again(
-    options: dict[str, Any], server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hevlayer._transport.RESPONSE_BYTES_MAX", 100)
     server.answer(Answer(raw=b" " * 101))
-    with Hevlayer(**options) as client, pytest.raises(ResponseError, match="larger than 100 bytes"):
-        client.get_health()
+    with pytest.raises(ResponseError, match="getHealth: the response is larger than 100 bytes") as caught:
+        driver.call(options, "get_health")
+    error = caught.value
+    assert (error.status_code, error.attempts, error.operation_id) == (200, 1, "getHealth")
+    assert (error.method, error.route) == ("GET", "/health")
     assert len(server.requests) == 1
+
+
+def test_an_error_of_any_size_is_read_to_a_mebibyte(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    whole = {"error": "bad", "message": "m", "detail": "x" * 300_000}
+    endless = json.dumps({**whole, "more": "y" * 2**21}).encode()
+    server.answer(Answer(status=400, json=whole), Answer(status=400, raw=endless))
+    for code, length in (("bad", None), (None, 64 * 1024)):
+        with pytest.raises(BadRequestError) as caught:
+            driver.call(options, "get_health")
+        assert caught.value.error == code
+        if length is None:
+            assert caught.value.body == whole
+        else:
+            assert len(caught.value.body) == length
+            assert len(caught.value.response.content) == 2**20
+
+
+def test_the_deadline_holds_every_connection_of_the_http_library(server: ScriptedServer) -> None:
+    transport = HttpxTransport()
+    client = transport._open()
+    pools = [each._pool for each in (client._transport, *client._mounts.values()) if each is not None]
+    assert pools
+    assert all(type(pool._network_backend).__module__ == "hevlayer._deadline" for pool in pools)
+    transport.close()
 
 
 def test_the_http_library_is_imported_with_the_first_client_only() -> None:

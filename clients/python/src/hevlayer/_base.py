@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from urllib.parse import unquote
 
 from ._call import Answer, Call, CallOptions, Environment, Exchange, Operation, exchange
-from ._config import Config, check_headers, check_retries, check_seconds, resolve_config
+from ._config import (
+    Config,
+    check_headers,
+    check_mapping,
+    check_retries,
+    check_seconds,
+    derive_config,
+    resolve_config,
+)
 from ._decode import decode
 from ._encode import encode_headers, encode_path, encode_query, plain_body
 from ._errors import ConfigError
 from ._fallthrough import GatewayHealth
 from ._model import Model
+from ._omit import OMIT
 from ._perf import LayerResponse
 from ._transport import HttpxClient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ._call import Method
     from ._retry import Safe
@@ -70,7 +81,7 @@ class BaseClient(Generic[TransportT]):
           else 30.
         - `total_timeout`: seconds for a call with retries and waits. Default no bound.
         - `max_retries`: attempts after the first. `HEVLAYER_MAX_RETRIES`, else 3.
-        - `headers`: sent with every request to the gateway.
+        - `headers`: sent with every request to the gateway; the key goes into `api_key`.
         - `http_client`: an httpx or httpx2 client of your own, sync or async like this one, or any
           transport. It stays open on close.
 
@@ -110,23 +121,33 @@ class BaseClient(Generic[TransportT]):
     def with_options(
         self,
         *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        turbopuffer_api_key: str | None = None,
+        turbopuffer_base_url: str | None = None,
+        fallback_to_turbopuffer: bool | None = None,
         timeout: float | None = None,
         total_timeout: float | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Self:
-        """A client with other options over the same connections. Closing it leaves this one open."""
-        changes: dict[str, Any] = {}
-        if timeout is not None:
-            changes["timeout"] = check_seconds(timeout, "timeout")
-        if total_timeout is not None:
-            changes["total_timeout"] = check_seconds(total_timeout, "total_timeout")
-        if max_retries is not None:
-            changes["max_retries"] = check_retries(max_retries, "max_retries")
-        if headers is not None:
-            changes["headers"] = {**self._config.headers, **check_headers(headers)}
+        """A client with other options over the same connections; what is not given stays, and `headers` are
+        added. Closing it leaves this one open.
+        """
+        config = derive_config(
+            self._config,
+            base_url=base_url,
+            api_key=api_key,
+            turbopuffer_api_key=turbopuffer_api_key,
+            turbopuffer_base_url=turbopuffer_base_url,
+            fallback_to_turbopuffer=fallback_to_turbopuffer,
+            timeout=timeout,
+            total_timeout=total_timeout,
+            max_retries=max_retries,
+            headers=headers,
+        )
         derived = object.__new__(type(self))
-        derived._config = replace(self._config, **changes)
+        derived._config = config
         derived._shared = self._shared
         derived._transport = self._transport
         derived._owns_transport = False
@@ -146,13 +167,21 @@ class BaseClient(Generic[TransportT]):
         if unknown:
             raise TypeError(f"{operation.id}: unexpected keyword {', '.join(sorted(unknown))}")
         config = self._config
+        for name in ("headers", "extra_query", "extra_body"):
+            check_mapping(options.get(name), f"{operation.id}: {name}")
         extra_body = options.get("extra_body")
         if extra_body is not None:
+            if body is not None and not isinstance(body, Mapping | Model):
+                raise ConfigError(f"{operation.id}: extra_body needs a body of fields, not {body!r:.80}")
             body = {**(body.to_dict() if isinstance(body, Model) else body or {}), **extra_body}
+        if body is OMIT:
+            body = None
+        if body is None and operation.body_required:
+            raise ConfigError(f"{operation.id}: the body is None")
         timeout, total = options.get("timeout"), options.get("total_timeout")
         retries = options.get("max_retries")
-        parameters = {**query, **options.get("extra_query", {})}
-        given_headers = {**encode_headers(operation.id, headers), **options.get("headers", {})}
+        parameters = {**query, **(options.get("extra_query") or {})}
+        given_headers = {**encode_headers(operation.id, headers), **(options.get("headers") or {})}
         return Call(
             operation=operation,
             path=encode_path(operation.path, operation.id, path),
@@ -170,18 +199,21 @@ class BaseClient(Generic[TransportT]):
         return exchange(call, self._config, self._shared.health, self._shared.environment)
 
     def _finish(self, call: Call, answer: Answer, result: type[T], with_perf: bool) -> T | LayerResponse[T]:
-        data = decode(call.operation, answer, result)
+        data = decode(call.operation, answer, result, self._config.secrets())
         if not with_perf:
             return data
         return LayerResponse(data, answer.perf(self._shared.environment.clock))
 
 
-def undescribed_operation(method: Method, path: str, safe: Safe) -> Operation:
+_SAFE_BY_METHOD: Final[Mapping[str, Safe]] = {"GET": "read", "PUT": "idempotent", "DELETE": "idempotent"}
+
+
+def undescribed_operation(method: Method, path: str, safe: Safe | None) -> Operation:
     if not path.startswith("/") or "?" in path or "#" in path:
         raise ConfigError(f"request: path must begin with / and hold no query or fragment, got {path!r}")
-    if any(segment in (".", "..") or segment.startswith("{") for segment in path.split("/")):
+    if any(unquote(segment) in (".", "..") or "{" in segment for segment in path.split("/")):
         raise ConfigError(f'request: path may hold no ".", ".." or template segment, got {path!r}')
-    return Operation(id="request", method=method, path=path, safe=safe)
+    return Operation(id="request", method=method, path=path, safe=safe or _SAFE_BY_METHOD.get(method, "once"))
 
 
 def split_options(options: dict[str, Any]) -> dict[str, Any]:

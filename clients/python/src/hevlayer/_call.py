@@ -18,9 +18,10 @@ from typing import Any, Final, Literal, NoReturn, TypedDict
 
 from ._config import CONNECT_TIMEOUT_S, Config, Secret
 from ._encode import encode_json
-from ._errors import APIConnectionError, APITimeoutError, HevlayerError, api_error, hide
+from ._errors import APIConnectionError, APITimeoutError, HevlayerError, ResponseError, api_error, hide
 from ._fallthrough import Fallthrough, GatewayHealth, direct_body, unreachable
 from ._perf import Fallback, Perf
+from ._redirect import REDIRECTS_MAX, redirected
 from ._retry import (
     RETRY_AFTER_MAX_S,
     Safe,
@@ -58,6 +59,7 @@ class Operation:
     """Query parameters that every call sends: what tells operations on one route apart."""
     upstream_path: str | None = None
     """Path template at Turbopuffer, where it differs."""
+    body_required: bool = False
 
 
 class CallOptions(TypedDict, total=False):
@@ -132,7 +134,7 @@ class Environment:
 
 Step = HttpRequest | float
 """Send this request, or wait that many seconds."""
-Outcome = HttpResponse | TransportFailure | None
+Outcome = HttpResponse | TransportFailure | ResponseError | None
 """What became of the step; None after a wait."""
 Exchange = Generator[Step, Outcome, Answer]
 
@@ -148,11 +150,13 @@ def exchange(call: Call, config: Config, health: GatewayHealth, environment: Env
     direct = _direct_call(call, config)
     if direct is None:
         return (yield from gateway.run())
-    if not health.is_down:
+    if not health.is_down(config.base_url):
         try:
             return (yield from gateway.run(give_up=lambda failure: unreachable(call.operation.safe, failure)))
         except _Unreachable as error:
-            health.mark_down()
+            # A connection that broke is no proof that the next one would be refused.
+            if error.failure.phase == "connect":
+                health.mark_down(config.base_url)
             reason = str(error.failure)
     else:
         reason = "the gateway could not be reached moments ago"
@@ -201,8 +205,13 @@ class _Attempts:
         while True:
             began = self._environment.clock()
             self.made += 1
-            outcome = yield self._bounded_request(began)
+            outcome = yield from self._ask(self._bounded_request(began), began)
             elapsed_ms = (self._environment.clock() - began) * 1000
+            if isinstance(outcome, ResponseError):
+                message = f"{self._operation.id}: {outcome.message}"
+                outcome.args, outcome.message = (message,), message
+                self._locate(outcome)
+                raise outcome
             if isinstance(outcome, TransportFailure):
                 if give_up is not None and give_up(outcome):
                     raise _Unreachable(outcome)
@@ -221,6 +230,24 @@ class _Attempts:
             logger.info("%s: retry %d in %.0f ms", self._operation.id, self._retries, delay * 1000)
             yield delay
 
+    def _ask(self, request: HttpRequest, began: float) -> Generator[Step, Outcome, Outcome]:
+        """Send the request, and those it is redirected to, within the time of one attempt."""
+        limit = request.timeout
+        outcome = yield request
+        for _ in range(REDIRECTS_MAX):
+            following = redirected(request, outcome) if isinstance(outcome, HttpResponse) else None
+            if following is None:
+                break
+            left = limit - (self._environment.clock() - began)
+            if left <= 0:
+                return TransportFailure(f"no answer within {limit:g} s", phase="body", timed_out=True)
+            request = replace(following, timeout=left)
+            outcome = yield request
+            if isinstance(outcome, TransportFailure):
+                # There has been an answer, so the server of the call was reached.
+                outcome = TransportFailure(str(outcome), phase="body", timed_out=outcome.timed_out)
+        return outcome
+
     def _bounded_request(self, now: float) -> HttpRequest:
         if self._deadline is None:
             return self._request
@@ -234,8 +261,7 @@ class _Attempts:
         kind = APITimeoutError if failure.timed_out else APIConnectionError
         message = f"{self._operation.id}: no answer after {self.made} attempt(s): {failure}"
         error = kind(hide(message, self._hidden))
-        error.operation_id = self._operation.id
-        error.attempts = self.made
+        self._locate(error)
         error.__cause__ = failure
         logger.debug("%s: attempt %d: %s", self._operation.id, self.made, failure.phase)
         if not retries_failure(self._operation.safe, failure):
@@ -247,7 +273,7 @@ class _Attempts:
         error = api_error(
             response, self._operation, attempts=self.made, retry_after=asked, hidden=self._hidden
         )
-        if not retries_status(self._operation.safe, response):
+        if not retries_status(self._operation.safe, response, asked):
             return error, None
         if asked is None:
             return error, backoff_s(self._retries, self._environment.jitter())
@@ -264,9 +290,14 @@ class _Attempts:
             f"{self._operation.id}: total timeout of {self._call.total_timeout:g} s is used up "
             f"after {self.made} attempt(s){seen}"
         )
-        error.operation_id = self._operation.id
-        error.attempts = self.made
+        self._locate(error)
         raise error from last
+
+    def _locate(self, error: HevlayerError) -> None:
+        error.operation_id = self._operation.id
+        error.method = self._operation.method
+        error.route = self._operation.path
+        error.attempts = self.made
 
     def _log_attempt(self, status: int, elapsed_ms: float) -> None:
         operation = self._operation

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._base import BaseClient, split_options, undescribed_operation
+from ._errors import ResponseError
 from ._transport import (
     AsyncHttpxTransport,
     AsyncTransport,
@@ -45,13 +46,14 @@ class SyncClient(BaseClient[Transport]):
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
-        safe: Safe = "once",
+        safe: Safe | None = None,
         **options: Any,
     ) -> Any:
         """Call a route that the client does not describe, with the same key, retries and errors.
 
-        `path` is sent as it is, so percent-encode what needs it. `safe="read"` or `"idempotent"` allows
-        retries after failures that may have had an effect. Returns the decoded JSON. Takes `with_perf` and
+        `path` is sent as it is, so percent-encode what needs it. `safe` is the retry class: by default
+        `"read"` for GET, `"idempotent"` for PUT and DELETE, `"once"` otherwise, which repeats only what
+        surely was not processed. Returns the decoded JSON, None for an empty answer. Takes `with_perf` and
         the options of every call.
         """
         operation = undescribed_operation(method, path, safe)
@@ -82,7 +84,7 @@ class SyncClient(BaseClient[Transport]):
                 if isinstance(step, HttpRequest):
                     try:
                         outcome = self._transport.send(step)
-                    except TransportFailure as failure:
+                    except (TransportFailure, ResponseError) as failure:
                         outcome = failure
                 else:
                     time.sleep(step)
@@ -125,13 +127,14 @@ class AsyncClient(BaseClient[AsyncTransport]):
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
-        safe: Safe = "once",
+        safe: Safe | None = None,
         **options: Any,
     ) -> Any:
         """Call a route that the client does not describe, with the same key, retries and errors.
 
-        `path` is sent as it is, so percent-encode what needs it. `safe="read"` or `"idempotent"` allows
-        retries after failures that may have had an effect. Returns the decoded JSON. Takes `with_perf` and
+        `path` is sent as it is, so percent-encode what needs it. `safe` is the retry class: by default
+        `"read"` for GET, `"idempotent"` for PUT and DELETE, `"once"` otherwise, which repeats only what
+        surely was not processed. Returns the decoded JSON, None for an empty answer. Takes `with_perf` and
         the options of every call.
         """
         operation = undescribed_operation(method, path, safe)
@@ -162,7 +165,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
                 if isinstance(step, HttpRequest):
                     try:
                         outcome = await self._transport.send(step)
-                    except TransportFailure as failure:
+                    except (TransportFailure, ResponseError) as failure:
                         outcome = failure
                 else:
                     await asyncio.sleep(step)

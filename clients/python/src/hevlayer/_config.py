@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, final
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, final
 from urllib.parse import urlsplit
 
 from ._errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DEFAULT_BASE_URL: Final = "http://localhost:8080"
 DEFAULT_TURBOPUFFER_BASE_URL: Final = "https://aws-us-east-1.turbopuffer.com"
@@ -25,6 +24,22 @@ DEFAULT_MAX_RETRIES: Final = 3
 CONNECT_TIMEOUT_S: Final = 5.0
 """Share of the attempt timeout that connecting may take."""
 MAX_RETRIES_MAX: Final = 100
+SECRET_LENGTH_MIN: Final = 4
+
+OWN_HEADERS: Final[Mapping[str, str]] = {
+    "authorization": "api_key sets it",
+    "host": "base_url sets it",
+    "connection": "connections are the HTTP client's",
+    "accept-encoding": "answers are decompressed here",
+    "content-encoding": "bodies are sent as they are",
+    "content-length": "the body sets it",
+    "transfer-encoding": "the body sets it",
+}
+"""Headers that another value would break, that would have no effect, or that would escape the search for
+keys."""
+
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 @final
@@ -64,9 +79,12 @@ class Config:
     """Sent with every request to the gateway, never to Turbopuffer. Names in lower case."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Both keys in clear text, to be blanked out of whatever a server sends back."""
+        """Both keys in clear text, to be blanked out of whatever a server sends back. Short ones are left
+        out: blanking them would only garble the text.
+        """
         keys = (self.api_key, self.turbopuffer_api_key)
-        return tuple(key.reveal() for key in keys if key is not None)
+        texts = (key.reveal() for key in keys if key is not None)
+        return tuple(text for text in texts if len(text) >= SECRET_LENGTH_MIN)
 
 
 def resolve_config(
@@ -84,8 +102,6 @@ def resolve_config(
 ) -> Config:
     """Fill in from `environment` (default: the process's own) and the defaults, and check every value."""
     env = os.environ if environment is None else environment
-    if not isinstance(fallback_to_turbopuffer, bool):
-        raise ConfigError(f"fallback_to_turbopuffer must be a bool, not {fallback_to_turbopuffer!r}")
     return Config(
         base_url=_url(base_url, "base_url", env, "LAYER_GATEWAY_URL", DEFAULT_BASE_URL),
         api_key=_key(api_key, "api_key", env, "LAYER_GATEWAY_API_KEY"),
@@ -97,7 +113,7 @@ def resolve_config(
             DEFAULT_TURBOPUFFER_BASE_URL,
         ),
         turbopuffer_api_key=_key(turbopuffer_api_key, "turbopuffer_api_key", env, "TURBOPUFFER_API_KEY"),
-        fallback_to_turbopuffer=fallback_to_turbopuffer,
+        fallback_to_turbopuffer=_check_flag(fallback_to_turbopuffer, "fallback_to_turbopuffer"),
         timeout=check_seconds(timeout, "timeout") if timeout is not None else _timeout(env),
         total_timeout=(check_seconds(total_timeout, "total_timeout") if total_timeout is not None else None),
         max_retries=(
@@ -105,6 +121,45 @@ def resolve_config(
         ),
         headers=check_headers(headers or {}),
     )
+
+
+def derive_config(
+    config: Config,
+    *,
+    base_url: str | None,
+    api_key: str | None,
+    turbopuffer_api_key: str | None,
+    turbopuffer_base_url: str | None,
+    fallback_to_turbopuffer: bool | None,
+    timeout: float | None,
+    total_timeout: float | None,
+    max_retries: int | None,
+    headers: Mapping[str, str] | None,
+) -> Config:
+    """`config` with what is given in its place, checked alike. A blank URL counts as not given."""
+    changes: dict[str, Any] = {}
+    if fallback_to_turbopuffer is not None:
+        changes["fallback_to_turbopuffer"] = _check_flag(fallback_to_turbopuffer, "fallback_to_turbopuffer")
+    for name, url in (("base_url", base_url), ("turbopuffer_base_url", turbopuffer_base_url)):
+        if url is not None:
+            changes[name] = _url(url, name, {}, "", getattr(config, name))
+    for name, key in (("api_key", api_key), ("turbopuffer_api_key", turbopuffer_api_key)):
+        if key is not None:
+            changes[name] = _key(key, name, {}, "")
+    for name, seconds in (("timeout", timeout), ("total_timeout", total_timeout)):
+        if seconds is not None:
+            changes[name] = check_seconds(seconds, name)
+    if max_retries is not None:
+        changes["max_retries"] = check_retries(max_retries, "max_retries")
+    if headers is not None:
+        changes["headers"] = {**config.headers, **check_headers(headers)}
+    return replace(config, **changes)
+
+
+def _check_flag(value: bool, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be a bool, not {value!r}")
+    return value
 
 
 def check_seconds(value: float, name: str) -> float:
@@ -125,26 +180,37 @@ def check_retries(value: int, name: str) -> int:
     return value
 
 
+def check_mapping(value: Any, what: str) -> None:
+    """None, or a mapping."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"{what} must be a mapping, not {type(value).__name__}")
+
+
 def check_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     """Headers with lower-case names. The message of a refusal names the header and never its value."""
+    check_mapping(headers, "headers")
     checked: dict[str, str] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigError(f"header {name!r} must be a string with a string value")
-        if not name or not name.isascii() or any(mark in name for mark in ":\r\n \0"):
+        if not _HEADER_NAME.fullmatch(name):
             raise ConfigError(f"header name {name!r} is not a legal header name")
+        if name.lower() in OWN_HEADERS:
+            raise ConfigError(f"header {name!r} cannot be given: {OWN_HEADERS[name.lower()]}")
         _check_header_value(value, f"header {name!r}")
         checked[name.lower()] = value
     return checked
 
 
 def _check_header_value(value: str, what: str) -> None:
-    if not value.isascii() or any(ord(mark) < 32 or ord(mark) == 127 for mark in value):
+    if not value.isascii() or any((ord(mark) < 32 and mark != "\t") or ord(mark) == 127 for mark in value):
         raise ConfigError(f"{what} holds a character that an HTTP header cannot carry")
 
 
 def _url(given: str | None, option: str, env: Mapping[str, str], variable: str, default: str) -> str:
-    value, name = (given, option) if given is not None else (env.get(variable), variable)
+    if given is not None and not isinstance(given, str):
+        raise ConfigError(f"{option} must be a string, not {type(given).__name__}")
+    value, name = (given, option) if given and given.strip() else (env.get(variable), variable)
     if value is None or not value.strip():
         return default
     url = value.strip().rstrip("/")
@@ -164,11 +230,16 @@ def _url(given: str | None, option: str, env: Mapping[str, str], variable: str, 
 
 
 def _key(given: str | None, option: str, env: Mapping[str, str], variable: str) -> Secret | None:
+    """A blank key that is given means none, whatever the environment says."""
+    if given is not None and not isinstance(given, str):
+        raise ConfigError(f"{option} must be a string, not {type(given).__name__}")
     value, name = (given, option) if given is not None else (env.get(variable), variable)
     if value is None or not value.strip():
         return None
     key = value.strip()
     _check_header_value(key, name)
+    if any(mark.isspace() for mark in key):
+        raise ConfigError(f"{name} may hold no spaces")
     return Secret(key)
 
 
@@ -176,13 +247,9 @@ def _timeout(env: Mapping[str, str]) -> float:
     text = env.get("HEVLAYER_TIMEOUT_MS", "").strip()
     if not text:
         return DEFAULT_TIMEOUT_S
-    try:
-        milliseconds = float(text)
-    except ValueError:
-        milliseconds = math.nan
-    if not math.isfinite(milliseconds) or milliseconds <= 0:
-        raise ConfigError(f"HEVLAYER_TIMEOUT_MS must be milliseconds above 0, not {text!r}")
-    return milliseconds / 1000
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ConfigError(f"HEVLAYER_TIMEOUT_MS must be a whole number of milliseconds above 0, not {text!r}")
+    return int(text) / 1000
 
 
 def _max_retries(env: Mapping[str, str]) -> int:

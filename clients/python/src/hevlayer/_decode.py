@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 import msgspec
 
-from ._errors import ResponseError
+from ._errors import ResponseError, without_secrets
 from ._model import Model, converter
 
 if TYPE_CHECKING:
@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def decode(operation: Operation, answer: Answer, result: type[T]) -> T:
-    """The body as `result`: a Model, `dict[...]`, `list[...]`, `str`, or `object` for whatever came."""
+def decode(operation: Operation, answer: Answer, result: type[T], hidden: tuple[str, ...] = ()) -> T:
+    """The body as `result`: a Model, `dict[...]`, `list[...]`, `str`, or `object` for whatever came.
+
+    `hidden` are secrets that an error may not show, even if the server repeats them.
+    """
     response = answer.response
     kind: Any = get_origin(result) or result
     decoded: Any = None
     if kind is str:
         decoded = response.text
         return decoded  # type: ignore[no-any-return]  # str is what was asked for
+    if kind is object and not response.content:
+        return decoded  # type: ignore[no-any-return]  # a route that is not described may answer nothing
     problem = "the body is empty" if not response.content else None
     is_model = issubclass(kind, Model)
     if problem is None:
@@ -30,6 +35,8 @@ def decode(operation: Operation, answer: Answer, result: type[T]) -> T:
             decoded = msgspec.json.decode(response.content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             problem = f"the body is not JSON: {error}"
+        except RecursionError:
+            problem = "the body is nested too deeply"
         else:
             expected = dict if is_model else kind
             if not isinstance(decoded, expected):
@@ -37,8 +44,10 @@ def decode(operation: Operation, answer: Answer, result: type[T]) -> T:
     if problem is not None:
         failure = ResponseError(f"{operation.id}: answered {response.status_code}, but {problem}")
         failure.status_code = response.status_code
-        failure.response = response
+        failure.response = without_secrets(response, hidden)
         failure.operation_id = operation.id
+        failure.method = operation.method
+        failure.route = operation.path
         failure.attempts = answer.attempts
         raise failure
     if is_model:

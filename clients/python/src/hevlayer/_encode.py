@@ -26,6 +26,10 @@ _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _ITEM_FORMATS: Final = frozenset("fdbBhHiIlLqQ?")
 
 
+# A Decimal is a number; the default would send text.
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+
 class NumberBuffer(Protocol):
     """Numbers behind the buffer protocol: `array.array`, `memoryview`, numpy arrays.
 
@@ -63,7 +67,7 @@ def plain_body(operation_id: str, body: Any) -> Any:
 def encode_json(operation_id: str, body: Any) -> bytes:
     """UTF-8 JSON of a body that went through `plain_body`."""
     try:
-        return msgspec.json.encode(body)
+        return _ENCODER.encode(body)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{operation_id}: the body cannot be encoded: {error}") from error
 
@@ -97,32 +101,28 @@ def encode_query(operation_id: str, parameters: Mapping[str, Any]) -> str:
 
     False, 0, "" and [] are sent. None has no spelling in a query string and is refused.
     """
-    pairs = [
-        f"{quote(name, safe='')}={_query_value(operation_id, name, value)}"
-        for name, value in parameters.items()
-        if value is not OMIT
-    ]
+    pairs = []
+    for name, value in parameters.items():
+        if value is not OMIT:
+            items = [quote(item, safe="") for item in _scalars(operation_id, name, value)]
+            pairs.append(f"{quote(name, safe='')}={','.join(items)}")
     return "&".join(pairs)
 
 
 def encode_headers(operation_id: str, parameters: Mapping[str, Any]) -> dict[str, str]:
     """Header parameters as text, with the rules of `encode_query` and no escaping."""
     return {
-        name: _scalar_list(operation_id, name, value)
+        name: ",".join(_scalars(operation_id, name, value))
         for name, value in parameters.items()
         if value is not OMIT
     }
 
 
-def _query_value(operation_id: str, name: str, value: Any) -> str:
-    # A comma separates list items, so it stays bare between them and inside a plain string alike.
-    return quote(_scalar_list(operation_id, name, value), safe=",")
-
-
-def _scalar_list(operation_id: str, name: str, value: Any) -> str:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        return _scalar(operation_id, name, value)
-    return ",".join(_scalar(operation_id, name, item) for item in value)
+def _scalars(operation_id: str, name: str, value: Any) -> list[str]:
+    """The items of a list, or the value alone. Text and mappings are iterable too, and no lists."""
+    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+        return [_scalar(operation_id, name, value)]
+    return [_scalar(operation_id, name, item) for item in value]
 
 
 def _scalar(operation_id: str, name: str, value: Any) -> str:
@@ -217,6 +217,7 @@ def _plain_number(value: Any) -> Any:
     except (AttributeError, TypeError):
         pass
     if type(value).__name__ == "Decimal":
+        _finite(float(value))
         return value
     return _finite(float(value))
 

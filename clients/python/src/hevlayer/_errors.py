@@ -23,6 +23,7 @@ Cancelling a task raises `asyncio.CancelledError` as everywhere in asyncio: it i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -38,7 +39,7 @@ MESSAGE_CHARS_MAX: Final = 200
 """How much of a body without a message of its own is quoted."""
 
 BODY_BYTES_MAX: Final = 64 * 1024
-"""How much of a body that is not JSON is kept on the error."""
+"""How much of a body that is not JSON is kept as `body` of the error."""
 
 
 class HevlayerError(Exception):
@@ -56,6 +57,10 @@ class HevlayerError(Exception):
     """The answer itself."""
     operation_id: str | None = None
     """operationId of the call, as in the spec."""
+    method: str | None = None
+    """HTTP method of the request."""
+    route: str | None = None
+    """Path template of the operation, without the values."""
     attempts: int | None = None
     """Requests that were made, the first included."""
 
@@ -72,9 +77,7 @@ class APIError(HevlayerError):
     operation_id: str
     attempts: int
     method: str
-    """HTTP method of the request."""
     route: str
-    """Path template of the operation, without the values."""
     headers: Mapping[str, str]
     """Response headers, names in lower case."""
     body: Any
@@ -97,7 +100,8 @@ class APIError(HevlayerError):
         retry_after: float | None,
         hidden: tuple[str, ...] = (),
     ) -> None:
-        body = _readable_body(response, hidden)
+        response = without_secrets(response, hidden)
+        body = _readable_body(response)
         details: Mapping[str, Any] = body if isinstance(body, dict) else {}
         self.error = _code(details)
         message = _text(details, "message") or _text(details, "error") or _excerpt(body)
@@ -219,7 +223,7 @@ def api_error(
 
 def error_code(response: HttpResponse) -> str | None:
     """The machine-readable code of an error body, or None."""
-    body = _readable_body(response, ())
+    body = _readable_body(response)
     return _code(body) if isinstance(body, dict) else None
 
 
@@ -230,13 +234,20 @@ def hide(text: str, hidden: tuple[str, ...]) -> str:
     return text
 
 
-def _readable_body(response: HttpResponse, hidden: tuple[str, ...]) -> Any:
+def without_secrets(response: HttpResponse, hidden: tuple[str, ...]) -> HttpResponse:
+    """The answer with every secret that the server sent back blanked out."""
     content = response.content
     for secret in hidden:
         content = content.replace(secret.encode(), b"***")
+    headers = {name: hide(value, hidden) for name, value in response.headers.items()}
+    return replace(response, headers=headers, content=content)
+
+
+def _readable_body(response: HttpResponse) -> Any:
+    content = response.content
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return content[:BODY_BYTES_MAX].decode("utf-8", "replace")
 
 

@@ -28,20 +28,19 @@ _NEAREST: Final = ("ANN", "kNN")
 
 
 class GatewayHealth:
-    """Remembers that the gateway could not be reached, so that calls do not all wait for the same dead
+    """Remembers which gateways could not be reached, so that calls do not all wait for the same dead
     address.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._down_until = 0.0
+        self._down_until: dict[str, float] = {}
 
-    def mark_down(self) -> None:
-        self._down_until = self._clock() + DOWN_S
+    def mark_down(self, base_url: str) -> None:
+        self._down_until[base_url] = self._clock() + DOWN_S
 
-    @property
-    def is_down(self) -> bool:
-        return self._clock() < self._down_until
+    def is_down(self, base_url: str) -> bool:
+        return self._clock() < self._down_until.get(base_url, 0.0)
 
 
 def unreachable(safe: Safe, failure: TransportFailure) -> bool:
@@ -100,7 +99,7 @@ def _vector_query(body: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in body.items() if name not in ("vector", "top_k")}
     return {
         "rank_by": ["vector", "ANN", body["vector"]],
-        "top_k": body.get("top_k") or 10,
+        "top_k": 10 if body.get("top_k") is None else body["top_k"],
         "consistency": {"level": "eventual"},
         **rest,
     }

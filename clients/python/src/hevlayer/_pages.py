@@ -21,7 +21,10 @@ I = TypeVar("I")  # noqa: E741  # reads as item beside P for page
 class _Cursors(Generic[P, I]):
     """What sync and async walking share: reading a page, and refusing a cursor seen before."""
 
-    def __init__(self, items: Callable[[P], Any], next_cursor: Callable[[P], Any], start: str | Omit) -> None:
+    def __init__(
+        self, operation_id: str, items: Callable[[P], Any], next_cursor: Callable[[P], Any], start: str | Omit
+    ) -> None:
+        self._operation_id = operation_id
         self._items = items
         self._next_cursor = next_cursor
         self._seen = set() if start is OMIT else {start}
@@ -30,9 +33,9 @@ class _Cursors(Generic[P, I]):
         try:
             items = self._items(page)
         except (AttributeError, KeyError, TypeError) as error:
-            raise PageError(f"the listing's page has no items: {error}") from error
+            raise self._error(f"the page has no items: {error}") from error
         if not isinstance(items, list):
-            raise PageError(f"the listing's items are {type(items).__name__}, not a list")
+            raise self._error(f"the items are {type(items).__name__}, not a list")
         return items
 
     def following(self, page: P) -> str | None:
@@ -43,11 +46,16 @@ class _Cursors(Generic[P, I]):
         if cursor is None or cursor == "":
             return None
         if not isinstance(cursor, str):
-            raise PageError(f"the listing's next cursor is {cursor!r}, not a string")
+            raise self._error(f"the next cursor is {cursor!r}, not a string")
         if cursor in self._seen:
-            raise PageError(f"the listing gave the cursor {cursor!r} twice")
+            raise self._error(f"the listing gave the cursor {cursor!r} twice")
         self._seen.add(cursor)
         return cursor
+
+    def _error(self, problem: str) -> PageError:
+        error = PageError(f"{self._operation_id}: {problem}")
+        error.operation_id = self._operation_id
+        return error
 
 
 class Pages(Generic[P, I]):
@@ -60,12 +68,13 @@ class Pages(Generic[P, I]):
         self,
         fetch: Callable[[str | Omit], P],
         *,
+        operation_id: str,
         items: Callable[[P], Any],
         next_cursor: Callable[[P], Any],
         start: str | Omit = OMIT,
     ) -> None:
         self._fetch = fetch
-        self._read = (items, next_cursor, start)
+        self._read = (operation_id, items, next_cursor, start)
         self._start = start
 
     def __iter__(self) -> Iterator[I]:
@@ -93,12 +102,13 @@ class AsyncPages(Generic[P, I]):
         self,
         fetch: Callable[[str | Omit], Awaitable[P]],
         *,
+        operation_id: str,
         items: Callable[[P], Any],
         next_cursor: Callable[[P], Any],
         start: str | Omit = OMIT,
     ) -> None:
         self._fetch = fetch
-        self._read = (items, next_cursor, start)
+        self._read = (operation_id, items, next_cursor, start)
         self._start = start
 
     async def __aiter__(self) -> AsyncIterator[I]:

@@ -8,6 +8,7 @@ can heal. `once` may be repeated only when the first attempt surely had no effec
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -30,17 +31,20 @@ RETRY_AFTER_MAX_S: Final = 60.0
 _HEALING_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
-def retries_status(safe: Safe, response: HttpResponse) -> bool:
-    """Whether an answer outside 2xx may be followed by another attempt."""
+# float() would read "1_0" and "inf" too.
+_DECIMAL: Final = re.compile(r"[0-9]+(\.[0-9]*)?(e[0-9]+)?", re.IGNORECASE)
+
+
+def retries_status(safe: Safe, response: HttpResponse, asked: float | None) -> bool:
+    """Whether an answer outside 2xx may be followed by another attempt. `asked`: the wait it asks for."""
     if error_code(response) in NOT_RETRYABLE:
         return False
     verdict = response.headers.get("x-should-retry", "").strip().lower()
     if verdict in ("true", "false"):
         return verdict == "true"
     if safe == "once":
-        return response.status_code == 429 or (
-            response.status_code == 503 and "retry-after" in response.headers
-        )
+        # A server that says when to come back has not taken the request on.
+        return response.status_code == 429 or (response.status_code == 503 and asked is not None)
     return response.status_code in _HEALING_STATUSES
 
 
@@ -78,8 +82,7 @@ def backoff_s(retry: int, jitter: float) -> float:
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text is not None else math.nan
-    except ValueError:
+    if text is None or not _DECIMAL.fullmatch(text.strip()):
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    value = float(text)
+    return value if math.isfinite(value) else None

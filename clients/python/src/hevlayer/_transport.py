@@ -4,9 +4,9 @@ httpx2 sits behind two small protocols and never shows in a public type. It is i
 client is built. Any client with httpx's `build_request` and `send` can be handed in, so failures are
 recognised by class name.
 
-The attempt timeout covers the whole exchange. Async holds it exactly. Sync cannot interrupt a blocking
-read: a read is bounded by what was left when the headers had come, so a server that first drips and then
-stalls can hold a call for up to twice the timeout, never longer.
+The attempt timeout covers the whole exchange. Async holds it exactly, and so does sync with its own
+connections (`_deadline`). A sync client that was handed in bounds each read on its own: there a server that
+sends its headers drop by drop can hold a call for longer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkab
 
 import msgspec
 
+from ._deadline import Deadline, hold
 from ._errors import ResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 RESPONSE_BYTES_MAX: Final = 512 * 1024 * 1024
 """Largest decoded response body, the same as the gateway's own limit on requests."""
+
+ERROR_BYTES_MAX: Final = 1024 * 1024
+"""How much of the body is read when the answer is no success; the rest is dropped."""
 
 _READ_FLOOR_S: Final = 0.001
 
@@ -86,7 +90,9 @@ class Transport(Protocol):
     """What the sync client needs. Must be safe to share between threads."""
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Send once: no retries, no redirects. Raises TransportFailure when no whole response came."""
+        """Send once: no retries, no redirects. Raises TransportFailure when no whole response came, and
+        ResponseError for a success that is too large.
+        """
         ...
 
     def close(self) -> None:
@@ -125,24 +131,37 @@ class HttpxTransport:
         self._injected = client
         self._httpx: Any = _import_httpx() if client is None else None
         self._lock = threading.Lock()
+        self._deadline = Deadline()
         self._owned: Any = None
         self._owner_pid = os.getpid()
 
     def send(self, request: HttpRequest) -> HttpResponse:
         client = self._injected or self._open()
-        deadline = time.monotonic() + request.timeout
+        self._deadline.at = time.monotonic() + request.timeout
+        try:
+            return self._exchange(client, request, self._deadline.at)
+        finally:
+            self._deadline.at = None
+
+    def _exchange(self, client: Any, request: HttpRequest, deadline: float) -> HttpResponse:
         timeouts = _timeouts(request)
         built = _build(client, request, {"timeout": timeouts})
         with _classified("exchange"):
             response = client.send(built, stream=True, follow_redirects=False)
+        body = _Body(response.status_code)
         try:
             # The HTTP library reads this value when the first body byte is asked for.
             timeouts["read"] = max(deadline - time.monotonic(), _READ_FLOOR_S)
             with _classified("body"):
-                content = _read_all(response.iter_bytes(), deadline)
+                for chunk in response.iter_bytes():
+                    if not body.take(chunk):
+                        break
+                    if time.monotonic() >= deadline:
+                        message = "the response was not complete in time"
+                        raise TransportFailure(message, phase="body", timed_out=True)
         finally:
             response.close()
-        return HttpResponse(response.status_code, _headers(response), content)
+        return HttpResponse(response.status_code, _headers(response), body.content)
 
     def close(self) -> None:
         with self._lock:
@@ -154,6 +173,7 @@ class HttpxTransport:
         with self._lock:
             if self._owned is None or self._owner_pid != os.getpid():
                 self._owned = self._httpx.Client(trust_env=True)
+                hold(self._owned, self._deadline)
                 self._owner_pid = os.getpid()
             return self._owned
 
@@ -189,12 +209,15 @@ class AsyncHttpxTransport:
         with _classified("exchange"):
             response = await client.send(built, stream=True, follow_redirects=False)
         progress.phase = "body"
+        body = _Body(response.status_code)
         try:
             with _classified("body"):
-                content = await _read_all_async(response.aiter_bytes())
+                async for chunk in response.aiter_bytes():
+                    if not body.take(chunk):
+                        break
         finally:
             await response.aclose()
-        return HttpResponse(response.status_code, _headers(response), content)
+        return HttpResponse(response.status_code, _headers(response), body.content)
 
     async def aclose(self) -> None:
         owned = self._owned.pop(asyncio.get_running_loop(), None)
@@ -258,26 +281,27 @@ def _headers(response: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _read_all(chunks: Iterator[bytes], deadline: float) -> bytes:
-    body = bytearray()
-    for chunk in chunks:
-        _take(body, chunk)
-        if time.monotonic() >= deadline:
-            raise TransportFailure("the response was not complete in time", phase="body", timed_out=True)
-    return bytes(body)
+class _Body:
+    """The body of an answer as it arrives: a success whole, the beginning of anything else."""
 
+    def __init__(self, status_code: int) -> None:
+        self._status_code = status_code
+        self._bytes = bytearray()
 
-async def _read_all_async(chunks: AsyncIterator[bytes]) -> bytes:
-    body = bytearray()
-    async for chunk in chunks:
-        _take(body, chunk)
-    return bytes(body)
+    def take(self, chunk: bytes) -> bool:
+        """False when no more is wanted. ResponseError for a success that is too large."""
+        self._bytes += chunk
+        if not 200 <= self._status_code < 300:
+            return len(self._bytes) < ERROR_BYTES_MAX
+        if len(self._bytes) > RESPONSE_BYTES_MAX:
+            error = ResponseError(f"the response is larger than {RESPONSE_BYTES_MAX} bytes")
+            error.status_code = self._status_code
+            raise error
+        return True
 
-
-def _take(body: bytearray, chunk: bytes) -> None:
-    body += chunk
-    if len(body) > RESPONSE_BYTES_MAX:
-        raise ResponseError(f"the response is larger than {RESPONSE_BYTES_MAX} bytes")
+    @property
+    def content(self) -> bytes:
+        return bytes(self._bytes if 200 <= self._status_code < 300 else self._bytes[:ERROR_BYTES_MAX])
 
 
 @contextmanager

@@ -133,6 +133,7 @@ class ClientEmitter {
         `return ${this.types.runtime(SURFACE[this.#mode].pages)}(`,
         () => {
           this.#out.line(`lambda at: self.${listing}(${passed}),`);
+          this.#out.line(`operation_id=${pythonString(operation.id)},`);
           this.#out.line(`items=lambda page: ${items},`);
           this.#out.line(`next_cursor=lambda page: ${this.#nextOf(operation, page.next, items)},`);
           this.#out.line(`start=${argumentName(cursor)},`);

@@ -34,6 +34,7 @@ export function emitOperations(api: Api): string {
         if (operation.upstreamPath !== operation.path) {
           out.line(`upstream_path=${pythonString(operation.upstreamPath)},`);
         }
+        if (operation.body?.required) out.line("body_required=True,");
       },
       ")",
     );

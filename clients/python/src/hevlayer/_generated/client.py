@@ -215,6 +215,7 @@ class Hevlayer(SyncClient):
         """
         return Pages(
             lambda at: self.list_namespaces(prefix=prefix, cursor=at, page_size=page_size, **options),
+            operation_id="listNamespaces",
             items=lambda page: page.namespaces,
             next_cursor=lambda page: page.next_cursor,
             start=cursor,
@@ -695,6 +696,7 @@ class Hevlayer(SyncClient):
             lambda at: self.list_turbopuffer_namespaces(
                 prefix=prefix, cursor=at, page_size=page_size, **options
             ),
+            operation_id="listTurbopufferNamespaces",
             items=lambda page: page["namespaces"],
             next_cursor=lambda page: page.get("next_cursor"),
             start=cursor,

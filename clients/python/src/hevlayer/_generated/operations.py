@@ -20,6 +20,7 @@ FETCH_DOCUMENTS: Final = Operation(
     method="POST",
     path="/v2/namespaces/{namespace}/documents",
     safe="read",
+    body_required=True,
 )
 
 LIST_NAMESPACES: Final = Operation(
@@ -35,6 +36,7 @@ WRITE_NAMESPACE: Final = Operation(
     path="/v2/namespaces/{namespace}",
     safe="once",
     fallthrough="yes",
+    body_required=True,
 )
 
 COPY_NAMESPACE: Final = Operation(
@@ -44,6 +46,7 @@ COPY_NAMESPACE: Final = Operation(
     safe="once",
     fallthrough="yes",
     fixed_query={"stainless_overload": "copyFrom"},
+    body_required=True,
 )
 
 BRANCH_NAMESPACE: Final = Operation(
@@ -53,6 +56,7 @@ BRANCH_NAMESPACE: Final = Operation(
     safe="once",
     fallthrough="yes",
     fixed_query={"stainless_overload": "branchFrom"},
+    body_required=True,
 )
 
 DELETE_NAMESPACE: Final = Operation(
@@ -75,6 +79,7 @@ QUERY_NAMESPACE: Final = Operation(
     path="/v2/namespaces/{namespace}/query",
     safe="read",
     fallthrough="simple",
+    body_required=True,
 )
 
 BATCH_QUERY_NAMESPACE: Final = Operation(
@@ -84,6 +89,7 @@ BATCH_QUERY_NAMESPACE: Final = Operation(
     safe="read",
     fallthrough="native",
     fixed_query={"stainless_overload": "multiQuery"},
+    body_required=True,
 )
 
 EXPLAIN_TURBOPUFFER_QUERY: Final = Operation(
@@ -92,6 +98,7 @@ EXPLAIN_TURBOPUFFER_QUERY: Final = Operation(
     path="/v2/namespaces/{namespace}/explain_query",
     safe="read",
     fallthrough="yes",
+    body_required=True,
 )
 
 LIST_TURBOPUFFER_NAMESPACES: Final = Operation(
@@ -116,6 +123,7 @@ UPDATE_TURBOPUFFER_NAMESPACE_METADATA: Final = Operation(
     path="/v1/namespaces/{namespace}/metadata",
     safe="idempotent",
     fallthrough="yes",
+    body_required=True,
 )
 
 GET_TURBOPUFFER_NAMESPACE_SCHEMA: Final = Operation(
@@ -132,6 +140,7 @@ UPDATE_TURBOPUFFER_NAMESPACE_SCHEMA: Final = Operation(
     path="/v1/namespaces/{namespace}/schema",
     safe="idempotent",
     fallthrough="yes",
+    body_required=True,
 )
 
 QUERY_TURBOPUFFER_NAMESPACE: Final = Operation(
@@ -141,6 +150,7 @@ QUERY_TURBOPUFFER_NAMESPACE: Final = Operation(
     safe="read",
     fallthrough="yes",
     upstream_path="/v2/namespaces/{namespace}/query",
+    body_required=True,
 )
 
 EVALUATE_TURBOPUFFER_RECALL: Final = Operation(

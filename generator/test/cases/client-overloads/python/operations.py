@@ -14,6 +14,7 @@ WRITE_THING: Final = Operation(
     path="/v2/things/{thing}",
     safe="once",
     fallthrough="yes",
+    body_required=True,
 )
 
 COPY_THING: Final = Operation(
@@ -23,6 +24,7 @@ COPY_THING: Final = Operation(
     safe="once",
     fallthrough="yes",
     fixed_query={"overload": "copy/from", "v": "2"},
+    body_required=True,
 )
 
 SPLIT_THING: Final = Operation(

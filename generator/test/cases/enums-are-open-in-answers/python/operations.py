@@ -13,4 +13,5 @@ FIND_THING: Final = Operation(
     method="POST",
     path="/v2/things",
     safe="read",
+    body_required=True,
 )

@@ -13,4 +13,5 @@ PUT_THING: Final = Operation(
     method="POST",
     path="/v2/things",
     safe="idempotent",
+    body_required=True,
 )

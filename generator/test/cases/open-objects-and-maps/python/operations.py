@@ -13,4 +13,5 @@ WRITE_THINGS: Final = Operation(
     method="POST",
     path="/v2/things",
     safe="once",
+    body_required=True,
 )

@@ -49,6 +49,7 @@ class Hevlayer(SyncClient):
         """
         return Pages(
             lambda at: self.list_things(cursor=at, **options),
+            operation_id="listThings",
             items=lambda page: page.things,
             next_cursor=lambda page: page.next_cursor,
             start=cursor,
@@ -106,6 +107,7 @@ class Hevlayer(SyncClient):
         """
         return Pages(
             lambda at: self.list_shelf_events(shelf, before=at, **options),
+            operation_id="listShelfEvents",
             items=lambda page: page,
             next_cursor=lambda page: page[-1]["sha"] if page else None,
             start=before,

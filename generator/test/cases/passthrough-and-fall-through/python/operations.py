@@ -23,4 +23,5 @@ QUERY_THING: Final = Operation(
     path="/v2/things/{thing}/query",
     safe="read",
     fallthrough="simple",
+    body_required=True,
 )

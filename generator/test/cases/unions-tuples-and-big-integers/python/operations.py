@@ -13,4 +13,5 @@ QUERY_THINGS: Final = Operation(
     method="POST",
     path="/v2/things",
     safe="read",
+    body_required=True,
 )
