@@ -47,6 +47,24 @@ describe("queryNamespace with a body of upstream's own", () => {
   });
 });
 
+describe("several queries with keys that JSON can only spell escaped", () => {
+  it.each([
+    '{"queries":[{"a\\"b":1,"top_k":1}]}',
+    '{"queries":[{"top_k":1},{"\\u0000":{"\\\\":2},"limit":3}]}',
+  ])("forwards %s as it is", async (body) => {
+    expect(await sentFor(body)).toBe(body);
+  });
+
+  it("still tells apart what is repeated or escaped without need beside them", async () => {
+    expect(await sentFor('{"queries":[{"a\\"b":1,"top_k":1,"\\u0074op_k":2}]}')).toBe(
+      '{"queries":[{"a\\"b":1,"top_k":2}]}',
+    );
+    await expect(sentFor('{"queries":[{"a\\"b":1,"\\u0063ursor":"x"}]}')).rejects.toThrow(
+      "queries[0].cursor",
+    );
+  });
+});
+
 describe("queryNamespace with a vector", () => {
   it("ranks by nearest neighbours with the defaults of the vector form", async () => {
     expect(await sentFor('{"vector":[0.10, 1e-3]}')).toBe(

@@ -32,12 +32,14 @@ export function readQuery(body: Buffer): Query {
   const object = readMembers(body);
   if (object === undefined) throw new AppError("validation_error", "query body: expected an object");
   if (!isSet(object, "queries")) return readSingle(object);
-  const batch = readBatch(object);
-  if (batch !== "ambiguous") return batch;
-  const normalised = readMembers(normaliseKeys(object.bytes));
-  const again = normalised === undefined ? "ambiguous" : readBatch(normalised);
-  if (again === "ambiguous") throw new Error("a normalised query body was ambiguous");
-  return again;
+  return readBatch(object, false) ?? readNormalisedBatch(object.bytes);
+}
+
+function readNormalisedBatch(body: Buffer): BatchQuery {
+  const object = readMembers(normaliseKeys(body));
+  const batch = object && readBatch(object, true);
+  if (batch === undefined) throw new Error("a normalised query body was ambiguous");
+  return batch;
 }
 
 function readSingle(object: JsonObject): SingleQuery {
@@ -55,8 +57,11 @@ function readSingle(object: JsonObject): SingleQuery {
   };
 }
 
-/** @returns `ambiguous` when a key of a leg is repeated or escaped */
-function readBatch(object: JsonObject): BatchQuery | "ambiguous" {
+/**
+ * @param normalised keys are unique, and escaped only where JSON has no other spelling
+ * @returns undefined when the text is not normalised and a key of a leg is repeated or escaped
+ */
+function readBatch(object: JsonObject, normalised: boolean): BatchQuery | undefined {
   refuseLayerOperator(object, "");
   for (const field of ["vector", "nearest_to_id"]) {
     if (isSet(object, field))
@@ -64,12 +69,11 @@ function readBatch(object: JsonObject): BatchQuery | "ambiguous" {
   }
   if (isSet(object, "cursor"))
     throw new AppError("validation_error", "cursor: a query of several has no pages");
-  const legs = readLegs(object);
-  if (legs === "ambiguous") return "ambiguous";
-  return { kind: "batch", object, legs, temporal: readTemporal(object) };
+  const legs = readLegs(object, normalised);
+  return legs && { kind: "batch", object, legs, temporal: readTemporal(object) };
 }
 
-function readLegs(object: JsonObject): Leg[] | "ambiguous" {
+function readLegs(object: JsonObject, normalised: boolean): Leg[] | undefined {
   const queries = object.members.get("queries");
   const cursor = new JsonCursor(object.bytes, queries?.start ?? 0, queries?.end ?? 0);
   if (cursor.kind() !== "array") throw wrongLegs();
@@ -80,11 +84,11 @@ function readLegs(object: JsonObject): Leg[] | "ambiguous" {
     const path = `queries[${index}]`;
     if (cursor.kind() !== "object") throw new AppError("validation_error", `${path}: expected an object`);
     const read = membersAt(cursor);
-    ambiguous ||= read.ambiguous;
+    ambiguous ||= read.ambiguous && !normalised;
     if (!ambiguous)
       legs.push(readBatchLeg({ bytes: object.bytes, start: read.start, members: read.members }, path));
   });
-  if (ambiguous) return "ambiguous";
+  if (ambiguous) return undefined;
   if (legs.length === 0) throw wrongLegs();
   return legs;
 }
