@@ -2,7 +2,6 @@
 
 import { JsonCursor } from "../lang/json-cursor.js";
 import { isSet, type JsonMember, membersAt } from "../lang/json-members.js";
-import type { ObjectEdit } from "../lang/object-edit.js";
 import type { Leg, PageSize } from "./query.js";
 import { rowsDefault } from "./vector-query.js";
 
@@ -16,30 +15,32 @@ export const depthMax = 10_000;
  * @throws JsonSyntaxError when `limit` is no JSON
  */
 export function pageSizeOf({ object, form }: Leg): PageSize | undefined {
-  const { members } = object;
+  const { bytes, members } = object;
   if (form === "native" && !isSet(object, "rank_by")) return undefined;
-  const hasLimit = isSet(object, "limit");
-  if (!isSet(object, "top_k")) {
-    if (hasLimit) return limitOf(object.bytes, members.get("limit"));
-    const edit = (change: ObjectEdit, count: number) => change.set("top_k", String(count));
-    return form === "native" ? undefined : { rows: rowsDefault, edit };
+  const offset = isSet(object, "offset") ? countAt(bytes, members.get("offset")) : 0;
+  const [hasRows, hasLimit] = [isSet(object, "top_k"), isSet(object, "limit")];
+  if (!hasRows && !hasLimit && form !== "native") {
+    return { rows: rowsDefault, offset, edit: (change, count) => change.set("top_k", String(count)) };
   }
-  return hasLimit ? undefined : countAt(object.bytes, members.get("top_k"));
-}
-
-/** `limit` as a number, or as `{"total": number, …}`. */
-function limitOf(bytes: Buffer, limit: JsonMember | undefined): PageSize | undefined {
-  if (limit === undefined || bytes[limit.start] !== 0x7b) return countAt(bytes, limit);
-  const { members, ambiguous } = membersAt(new JsonCursor(bytes, limit.start, limit.end));
-  return ambiguous ? undefined : countAt(bytes, members.get("total"));
-}
-
-function countAt(bytes: Buffer, member: JsonMember | undefined): PageSize | undefined {
-  if (member === undefined) return undefined;
+  // With both, which of them counts is upstream's to say.
+  if (hasRows === hasLimit) return undefined;
+  const member = hasRows ? members.get("top_k") : limitOf(bytes, members.get("limit"));
+  const rows = countAt(bytes, member);
+  if (member === undefined || rows === undefined || rows === 0 || rows > depthMax) return undefined;
   const { start, end } = member;
-  const text = bytes.toString("latin1", start, end);
-  if (!/^[1-9]\d{0,4}$/.test(text)) return undefined;
-  const rows = Number(text);
-  if (rows > depthMax) return undefined;
-  return { rows, edit: (change, count) => change.replaceSpan(start, end, String(count)) };
+  return { rows, offset, edit: (change, count) => change.replaceSpan(start, end, String(count)) };
+}
+
+/** `limit` as a number, or the `total` of `{"total": number, …}`. */
+function limitOf(bytes: Buffer, limit: JsonMember | undefined): JsonMember | undefined {
+  if (limit === undefined || bytes[limit.start] !== 0x7b) return limit;
+  const { members, ambiguous } = membersAt(new JsonCursor(bytes, limit.start, limit.end));
+  return ambiguous ? undefined : members.get("total");
+}
+
+/** A plain number of at most five digits. */
+function countAt(bytes: Buffer, member: JsonMember | undefined): number | undefined {
+  if (member === undefined || member.end - member.start > 5) return undefined;
+  const text = bytes.toString("latin1", member.start, member.end);
+  return /^(?:0|[1-9]\d*)$/.test(text) ? Number(text) : undefined;
 }

@@ -1,8 +1,7 @@
 /** Reads by ranking, filter or aggregation, and upstream's own routes about them. */
 
 import { AppError } from "../errors.js";
-import type { Upstream, UpstreamAnswer, UpstreamRequest } from "../ports/upstream.js";
-import { plainBody } from "./answer.js";
+import type { Upstream, UpstreamRequest } from "../ports/upstream.js";
 import { readBody } from "./body.js";
 import { mapConcurrently } from "./concurrently.js";
 import type { ConsistencyPolicy, StableViews } from "./consistency/view.js";
@@ -12,12 +11,13 @@ import type { Queries } from "./operations.js";
 import { passThrough } from "./passthrough.js";
 import type { Leg, Query } from "./query.js";
 import { queryBody } from "./query-body.js";
+import { exchange } from "./query-exchange.js";
 import { readQuery } from "./query-form.js";
-import { type PageRequest, pageOf, showPage } from "./query-pages.js";
-import { isSuccess, type Relay, relayAnswer } from "./relay.js";
+import { type PageRequest, pageOf } from "./query-pages.js";
+import { type Relay, relayAnswer } from "./relay.js";
 import { checkSearchTags } from "./search-tags.js";
 import type { SeedResolver } from "./seed-resolver.js";
-import { type PinnedCut, sendStable, stableRead } from "./stable-read.js";
+import { stableRead } from "./stable-read.js";
 import { isTraceparent, mintTraceparent, type RandomHex } from "./trace-context.js";
 
 export interface QueriesDependencies {
@@ -68,25 +68,19 @@ export function createQueries({ upstream, views, policy, seeds, random }: Querie
     const headers = isTraceparent(trace)
       ? { ...forwardedHeaders(context), traceparent: trace }
       : forwardedHeaders(context);
-    const rows = page?.after === undefined ? undefined : { size: page.size, count: page.asked };
-    const { answer, filter } = await sendStable(read, (watermark) => {
-      if (context.notes !== undefined) {
-        context.notes.stableFilter = watermark !== undefined;
-        context.notes.retried = watermark !== read.filter;
-      }
-      return upstream.send({
+    const shown = await exchange(read, page, context, (watermark, window) =>
+      upstream.send({
         method: "POST",
         path: namespacePath("v2", namespace, "query"),
         query: context.rawQuery,
         headers,
-        body: queryBody(query, vectors, { watermark, strong, rows }),
+        body: queryBody(query, vectors, { watermark, strong, window }),
         effect: "read",
         answer: answerForm(page),
         signal: context.signal,
         notes: context.notes,
-      });
-    });
-    const shown = shownPage(answer, page, { watermark: read.stableAsOf, filtered: filter !== undefined });
+      }),
+    );
     return relayAnswer(shown.answer, {
       traceparent: isTraceparent(trace) ? trace : mintTraceparent(random),
       ...(read.stableAsOf === undefined ? {} : { "x-layer-stable-as-of": String(read.stableAsOf) }),
@@ -141,16 +135,4 @@ function dropsVector(query: Query): boolean {
 function answerForm(page: PageRequest | undefined): UpstreamRequest["answer"] {
   if (page === undefined) return "raw";
   return page.after === undefined ? "inspected" : "decoded";
-}
-
-/** What of an answer is shown; of a refusal, all of it. */
-function shownPage(
-  answer: UpstreamAnswer,
-  page: PageRequest | undefined,
-  cut: PinnedCut,
-): { answer: UpstreamAnswer; nextCursor?: string | undefined } {
-  const plain = page === undefined || !isSuccess(answer) ? undefined : plainBody(answer);
-  if (page === undefined || plain === undefined) return { answer };
-  const { body, nextCursor } = showPage(plain, page, cut);
-  return { answer: body === undefined ? answer : { ...answer, body }, nextCursor };
 }

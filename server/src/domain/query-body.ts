@@ -7,6 +7,7 @@ import { isSet, type JsonObject } from "../lang/json-members.js";
 import { Splice } from "../lang/json-splice.js";
 import { ObjectEdit } from "../lang/object-edit.js";
 import type { Leg, PageSize, Query } from "./query.js";
+import type { Window } from "./query-pages.js";
 import { writtenBy } from "./temporal-filter.js";
 import { editVectorQuery } from "./vector-query.js";
 
@@ -16,8 +17,8 @@ export interface Treatment {
   readonly watermark: number | undefined;
   /** The namespace's policy is `strong`. */
   readonly strong: boolean;
-  /** Rows to ask for in place of the query's own number. */
-  readonly rows: { readonly size: PageSize; readonly count: number } | undefined;
+  /** Rows to ask for in place of the query's own; only of a query that has pages. */
+  readonly window: Window | undefined;
 }
 
 /** Fields of ours that a native query may carry. */
@@ -32,7 +33,7 @@ export function queryBody(query: Query, vectors: ReadonlyMap<Leg, string>, treat
     const { leg } = query;
     const edit = new ObjectEdit(leg.object, splice);
     editLeg(leg, vectors, filters, edit);
-    if (treatment.rows !== undefined) treatment.rows.size.edit(edit, treatment.rows.count);
+    if (treatment.window !== undefined) askFor(treatment.window, query.size, edit);
     addConsistency(leg.object, leg.form !== "native", treatment, edit);
     edit.finish();
     return splice.apply(leg.object.bytes, "");
@@ -49,6 +50,11 @@ export function queryBody(query: Query, vectors: ReadonlyMap<Leg, string>, treat
   addConsistency(query.object, isOurs, treatment, edit);
   edit.finish();
   return splice.apply(query.object.bytes, "");
+}
+
+function askFor({ from, count }: Window, size: PageSize | undefined, edit: ObjectEdit): void {
+  size?.edit(edit, count);
+  if (from > 0) edit.set("offset", String((size?.offset ?? 0) + from));
 }
 
 function editLeg(

@@ -2,6 +2,9 @@
  * Pages of a ranked query. Upstream knows no cursor, so a further page asks for as many rows as were seen and a page more, and
  * shows those behind the last row seen. That row is looked for by its id, which holds while others come and go before it;
  * only a ranking that upstream computes exactly promises neither gap nor repeat.
+ *
+ * Deep in a ranking most of that answer would be thrown away. There upstream's `offset` is tried first, beginning with the
+ * last row seen: when that row is what the answer begins with, the rest of it is the page.
  */
 
 import { AppError } from "../errors.js";
@@ -12,16 +15,26 @@ import type { PageSize, Query } from "./query.js";
 import { decodeCursor, encodeCursor, type PagePosition, queryHash } from "./query-cursor.js";
 import type { PinnedCut } from "./stable-read.js";
 
+/** Which rows of a ranking are asked of upstream. */
+export interface Window {
+  /** Rows to skip. */
+  readonly from: number;
+  readonly count: number;
+}
+
 /** One page of a query that is asked for. */
 export interface PageRequest {
   readonly size: PageSize;
   /** Where the page before ended; undefined for the first page. */
   readonly after: PagePosition | undefined;
-  /** Rows to ask of upstream. */
-  readonly asked: number;
+  /** What to ask of upstream, each if the one before did not serve. */
+  readonly windows: readonly [Window, ...Window[]];
   /** Distinguishes the query from others. */
   hash(): string;
 }
+
+/** Rows seen from which `offset` is tried; with fewer, asking for all of them again is one cheap request (chosen). */
+const deepFrom = 1_000;
 
 /**
  * The page that a query asks for; undefined when it has no pages: several queries, an aggregation, no single number of rows,
@@ -34,12 +47,18 @@ export function pageOf(query: Query, namespace: string): PageRequest | undefined
   const { leg, cursor, size } = query;
   const hash = () => queryHash(namespace, leg.object);
   const after = cursor === undefined ? undefined : decodeCursor(cursor, hash());
-  if (size === undefined || size.rows >= depthMax) {
-    if (after === undefined) return undefined;
-    throw new AppError("validation_error", "cursor: this query has no pages");
-  }
-  const asked = after === undefined ? size.rows : Math.min(after.seen + size.rows, depthMax);
-  return { size, after, asked, hash };
+  if (size !== undefined && size.rows < depthMax)
+    return { size, after, windows: windowsOf(size, after), hash };
+  if (after === undefined) return undefined;
+  throw new AppError("validation_error", "cursor: this query has no pages");
+}
+
+function windowsOf(size: PageSize, after: PagePosition | undefined): [Window, ...Window[]] {
+  if (after === undefined) return [{ from: 0, count: size.rows }];
+  const all = { from: 0, count: Math.min(after.seen + size.rows, depthMax) };
+  if (after.seen < deepFrom || size.offset === undefined) return [all];
+  const from = after.seen - 1;
+  return [{ from, count: all.count - from }, all];
 }
 
 /** What is shown of an answer, and the token of the page behind it. */
@@ -50,31 +69,45 @@ export interface ShownPage {
 }
 
 /**
- * @param body upstream's answer to the request for `page.asked` rows, decoded
+ * @param body upstream's answer to the request for `window`, decoded
  * @param cut what it was read at
+ * @returns undefined when the answer does not begin with the last row seen, as it should
  * @throws AppError `upstream_error` when a page has to be cut out of an answer that has no rows
  */
-export function showPage(body: Uint8Array, page: PageRequest, cut: PinnedCut): ShownPage {
+export function showPage(
+  body: Uint8Array,
+  page: PageRequest,
+  window: Window,
+  cut: PinnedCut,
+): ShownPage | undefined {
   const rows = tryRows(body);
-  const { after, size, asked } = page;
+  const { after, size } = page;
   if (rows === undefined) {
     if (after === undefined) return { body: undefined, nextCursor: undefined };
     throw new AppError("upstream_error", "turbopuffer answered a query with no rows");
   }
-  const from = after === undefined ? 0 : rowsSeen(rows, after.lastId, after.seen);
-  const to = after === undefined ? rows.count : Math.min(from + size.rows, rows.count);
-  // Upstream gave all that was asked for, or there are rows left over: there may be more.
-  const more = to < rows.count || (rows.count === asked && asked < depthMax);
-  return {
-    body: after === undefined ? undefined : cutRows(rows, from, to),
-    nextCursor: more ? nextCursor(rows, to, page, cut) : undefined,
-  };
+  if (after === undefined)
+    return { body: undefined, nextCursor: nextCursor(rows, rows.count, page, window, cut) };
+  if (window.from > 0 && (rows.count === 0 || rowId(rows, 0) !== after.lastId)) return undefined;
+  const from = window.from > 0 ? 1 : rowsSeen(rows, after.lastId, after.seen);
+  const to = Math.min(from + size.rows, rows.count);
+  return { body: cutRows(rows, from, to), nextCursor: nextCursor(rows, to, page, window, cut) };
 }
 
-function nextCursor(rows: AnswerRows, to: number, page: PageRequest, cut: PinnedCut): string | undefined {
-  const lastId = rowId(rows, to - 1);
+/** The token of the page behind row `to` of an answer; undefined when there is none. */
+function nextCursor(
+  rows: AnswerRows,
+  to: number,
+  page: PageRequest,
+  window: Window,
+  cut: PinnedCut,
+): string | undefined {
+  const { from, count } = window;
+  // Upstream gave all that was asked for, or there are rows left over: there may be more.
+  const more = to < rows.count || (rows.count === count && from + count < depthMax);
+  const lastId = more ? rowId(rows, to - 1) : undefined;
   if (lastId === undefined) return undefined;
-  return encodeCursor({ lastId, seen: to, ...cut }, page.hash());
+  return encodeCursor({ lastId, seen: from + to, ...cut }, page.hash());
 }
 
 function tryRows(body: Uint8Array): AnswerRows | undefined {

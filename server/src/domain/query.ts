@@ -15,10 +15,12 @@ export interface Leg {
   readonly attributes: string | undefined;
 }
 
-/** Where a query says how many rows it wants, so that a further page can ask for more. */
+/** Where a query says how many rows it wants, so that a further page can ask for others. */
 export interface PageSize {
   /** 1 to 10,000. */
   readonly rows: number;
+  /** Rows that the query skips by itself; undefined where upstream will refuse what it says. */
+  readonly offset: number | undefined;
   /** Asks for `count` rows instead. */
   edit(edit: ObjectEdit, count: number): void;
 }
