@@ -92,10 +92,6 @@ function logStores(log: Log, stores: StoresConfig): void {
     },
     "stores in use",
   );
-  if (stores.documentCache.kind === "aerospike" && stores.blobStore.kind === "off")
-    log.warn(
-      "no blob store: this gateway takes itself for the only replica; set S3_BUCKET before another one shares AEROSPIKE_HOSTS",
-    );
 }
 
 async function runEngine({ upstream, logLevel }: Config, { print, stopped }: Surroundings): Promise<void> {

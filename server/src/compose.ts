@@ -14,10 +14,13 @@ import {
   startEngineProcess,
 } from "./adapters/upstream/engine-process.js";
 import { createTurbopuffer } from "./adapters/upstream/turbopuffer.js";
+import { createConsistencyLoops } from "./background/consistency-loops.js";
 import { type Clock, systemClock } from "./clock.js";
 import { openStores, type Stores, type StoresDependencies } from "./compose-stores.js";
 import type { Config, UpstreamConfig } from "./config.js";
 import { prepareDataDir } from "./data-dir.js";
+import type { ConsistencyOptions } from "./domain/consistency/create-consistency.js";
+import type { Replica } from "./domain/consistency/replica.js";
 import { createDomain } from "./domain/create-domain.js";
 import { createHealth } from "./domain/health.js";
 import { StartError } from "./errors.js";
@@ -48,8 +51,8 @@ export interface Gateway {
   /** The embedded engine's own endpoint, where there is one. */
   readonly engineUrl: string | undefined;
   /**
-   * Ends what holds state, in order: the stores, then connections upstream and the engine's process. Call after the server
-   * has closed.
+   * Ends what runs and what holds state, in order: the loops, this replica's part among others, the stores, then connections
+   * upstream and the engine's process. Call after the server has closed.
    */
   close(): Promise<void>;
 }
@@ -73,10 +76,18 @@ export async function compose(
   const drain = createDrainState(config.drainMarkerPath);
   await drain.poll();
   drain.start(limits.drainMarkerPollMs);
+  const replicaId = randomUUID();
   const domain = createDomain(
-    { upstream, clock, random: createRandomHex() },
-    { listingCacheTtlMs: config.listCacheTtlMs },
+    { upstream, clock, random: createRandomHex(), blobs: stores.blobStore, spread: Math.random },
+    { listingCacheTtlMs: config.listCacheTtlMs, consistency: consistencyOptions(config, replicaId) },
   );
+  const loops = createConsistencyLoops(domain.consistency, log, {
+    pollIntervalMs: config.consistency.pollIntervalMs,
+    stopTimeoutMs: limits.replicaLeaveTimeoutMs,
+    random: Math.random,
+  });
+  loops.start();
+  logReplica(log, replicaId, domain.consistency.replica);
   const health = createHealth({
     upstream,
     isDraining: () => drain.draining,
@@ -119,10 +130,29 @@ export async function compose(
     stores,
     async close() {
       drain.stop();
+      await loops.stop();
       await stores.close();
       await upstream.close();
     },
   };
+}
+
+function consistencyOptions(
+  { consistency, upstreamTimeoutMs }: Config,
+  replicaId: string,
+): ConsistencyOptions {
+  // A write is given up after the upstream timeout, and may be applied for a while after that.
+  return { ...consistency, replicaId, writeDeadlineMs: Math.max(limits.writeDeadlineMs, upstreamTimeoutMs) };
+}
+
+function logReplica(log: Log, replicaId: string, replica: Replica): void {
+  if (replica.state().kind === "shared")
+    log.info({ replica: replicaId }, "other replicas are met in the blob store");
+  else
+    log.warn(
+      { replica: replicaId },
+      "no blob store: this gateway takes itself for the only replica in front of its upstream; before another one writes, set S3_BUCKET, or LAYER_DATA_DIR for gateways of one host",
+    );
 }
 
 /** The engine alone, without a gateway. @throws StartError */

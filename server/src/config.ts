@@ -32,6 +32,12 @@ export interface Config {
   readonly bodyBudgetBytes: number;
   readonly corsOrigins: readonly string[];
   readonly listCacheTtlMs: number;
+  /** Intervals of stable reads, ms. */
+  readonly consistency: {
+    readonly pollIntervalMs: number;
+    readonly stablePollIntervalMs: number;
+    readonly marginMs: number;
+  };
   readonly drainMarkerPath: string;
   /** Check answers against the spec: for tests. */
   readonly validateResponses: boolean;
@@ -124,6 +130,11 @@ function assemble(
     bodyBudgetBytes: values.bodyBudgetBytes,
     corsOrigins: values.corsOrigins,
     listCacheTtlMs: values.listCacheTtlMs,
+    consistency: Object.freeze({
+      pollIntervalMs: values.consistencyPollIntervalMs,
+      stablePollIntervalMs: values.consistencyStablePollIntervalMs,
+      marginMs: values.consistencyMarginMs,
+    }),
     drainMarkerPath: values.drainMarkerPath,
     validateResponses: values.validateResponses,
     logLevel: values.logLevel,

@@ -113,6 +113,26 @@ export const settings = {
     min: 0,
     max: 86_400_000,
   }),
+  consistencyPollIntervalMs: integer("CONSISTENCY_POLL_INTERVAL_MS", 1_000, {
+    unit: "ms",
+    meaning:
+      "how often upstream is asked how far a namespace is indexed while it is catching up or just written to (contract)",
+    min: 1,
+    max: 3_600_000,
+  }),
+  consistencyStablePollIntervalMs: integer("CONSISTENCY_STABLE_POLL_INTERVAL_MS", 60_000, {
+    unit: "ms",
+    meaning: "the same once it has caught up (contract)",
+    min: 1,
+    max: 86_400_000,
+  }),
+  consistencyMarginMs: integer("CONSISTENCY_SAFETY_MARGIN_MS", 500, {
+    unit: "ms",
+    meaning:
+      "what upstream's nodes and metadata may trail an acknowledged write by; the watermark stays so far behind, and clocks of gateways and upstream should agree as well (contract)",
+    min: 1,
+    max: 600_000,
+  }),
   drainMarkerPath: filePath("LAYER_DRAIN_MARKER_PATH", "/tmp/layer-gateway-draining", {
     unit: "path",
     meaning: "while this file exists the gateway answers 503 gateway_draining",
@@ -263,12 +283,16 @@ export const limits = {
   drainTimeoutMs: 25_000,
   /** How often the drain marker file is looked for, ms (chosen). */
   drainMarkerPollMs: 1_000,
+  /** Longest a write may still be applied after its sender has given up or died, ms (contract). */
+  writeDeadlineMs: 60_000,
   /** How long a readiness answer may wait for the upstream, ms (chosen: under common probe periods). */
   readinessTimeoutMs: 2_000,
   /** How often a store is asked whether it still answers, ms (chosen: an S3 request costs cents a month at this rate). */
   storeWatchIntervalMs: 10_000,
   /** How long that answer may take, ms (chosen). */
   storeWatchTimeoutMs: 3_000,
-  /** Time for the stores to end their connections at the end, ms (chosen: drain and stores stay under 30 s together). */
+  /** Time to store watermarks and tell the other replicas at the end, ms (chosen: drain, this and stores take 30 s at most). */
+  replicaLeaveTimeoutMs: 2_000,
+  /** Time for the stores to end their connections at the end, ms (chosen: as above). */
   storeCloseTimeoutMs: 3_000,
 } as const;
