@@ -26,9 +26,7 @@ Message = dict[str, Any]
 
 ASYNC = "--async" in sys.argv[1:]
 SAFE_INTEGER = 2**53 - 1
-LACKS = {"redirects": "the client follows no redirect, and raises it as an APIError"}
-if not ASYNC:
-    LACKS["cancel"] = "a blocking call cannot be cancelled from outside"
+LACKS = {} if ASYNC else {"cancel": "a blocking call cannot be cancelled from outside"}
 
 _output_lock = threading.Lock()
 
