@@ -4,37 +4,23 @@
  */
 
 import fc from "fast-check";
-import { isLosslessNumber, parse } from "lossless-json";
 import { describe, expect, it } from "vitest";
+import {
+  choices,
+  isJson,
+  print,
+  scalar,
+  type Tree,
+  trees,
+  understood,
+  understoodText,
+  type Value,
+} from "../../test/json-spelling.js";
 import { inspectWrite } from "./write-inspection.js";
 
 const stamp = "1700000000123";
 const stampKey = "_hevlayer_upserted_at";
 
-/** JSON with repeated keys and number texts kept. */
-type Tree =
-  | { kind: "object"; members: [key: string, value: Tree][] }
-  | { kind: "array"; items: Tree[] }
-  | { kind: "string"; value: string }
-  | { kind: "scalar"; text: string };
-
-/** What a reader understands: the last of a repeated key, numbers as `#text`. */
-type Value = { [key: string]: Value } | Value[] | string | null | boolean;
-
-const scalars = fc.constantFrom(
-  ...[
-    "null",
-    "true",
-    "false",
-    "0",
-    "-0",
-    "1e3",
-    "1.0",
-    "-2.50E-7",
-    "9007199254740993",
-    "18446744073709551615",
-  ],
-);
 const strings = fc.oneof(
   fc.constantFrom(
     "",
@@ -73,18 +59,7 @@ const keys = fc
     (key) => key !== "__proto__" && key !== "blobs" && (key === stampKey || !key.startsWith("_hevlayer_")),
   );
 
-const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
-  tree: fc.oneof(
-    { maxDepth: 4, depthSize: "small" },
-    scalars.map((text): Tree => ({ kind: "scalar", text })),
-    strings.map((value): Tree => ({ kind: "string", value })),
-    fc.array(scalars, { maxLength: 6 }).map((texts): Tree => ({ kind: "array", items: texts.map(scalar) })),
-    fc.array(tie("tree"), { maxLength: 4 }).map((items): Tree => ({ kind: "array", items })),
-    fc
-      .array(fc.tuple(keys, tie("tree")), { maxLength: 4 })
-      .map((members): Tree => ({ kind: "object", members })),
-  ),
-}));
+const tree = trees(keys, strings);
 
 const row = fc
   .array(fc.tuple(keys, tree), { maxLength: 5 })
@@ -109,65 +84,6 @@ const body = fc
     { maxLength: 6 },
   )
   .map((members): Tree => ({ kind: "object", members: [["delete_by_filter", scalar("1")], ...members] }));
-
-function scalar(text: string): Tree {
-  return { kind: "scalar", text };
-}
-
-/** Draws spacing and escapes from `choices`, so that one tree has many spellings. */
-function print(node: Tree, choices: () => number): string {
-  const gap = () => ["", "", "", " ", "\n", "\t\r"][choices() % 6] ?? "";
-  const quoted = (text: string) => (choices() % 4 === 0 ? escapeOne(text, choices()) : JSON.stringify(text));
-  switch (node.kind) {
-    case "scalar":
-      return node.text;
-    case "string":
-      return quoted(node.value);
-    case "array":
-      return `[${gap()}${node.items.map((item) => `${print(item, choices)}${gap()}`).join(`,${gap()}`)}]`;
-    case "object":
-      return `{${gap()}${node.members
-        .map(([key, value]) => `${quoted(key)}${gap()}:${gap()}${print(value, choices)}${gap()}`)
-        .join(`,${gap()}`)}}`;
-  }
-}
-
-function escapeOne(text: string, choice: number): string {
-  const units = text.split("");
-  const at = choice % Math.max(units.length, 1);
-  const spell = (unit: string, index: number) =>
-    index === at
-      ? `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
-      : JSON.stringify(unit).slice(1, -1);
-  return `"${units.map(spell).join("")}"`;
-}
-
-function understood(node: Tree): Value {
-  switch (node.kind) {
-    case "scalar":
-      return /^[-\d]/.test(node.text) ? `#${node.text}` : (JSON.parse(node.text) as Value);
-    case "string":
-      return `"${node.value}`;
-    case "array":
-      return node.items.map(understood);
-    case "object":
-      return Object.fromEntries(node.members.map(([key, value]) => [key, understood(value)]));
-  }
-}
-
-function understoodText(text: string): Value {
-  const convert = (value: unknown): Value => {
-    if (isLosslessNumber(value)) return `#${value.value}`;
-    if (typeof value === "string") return `"${value}`;
-    if (Array.isArray(value)) return value.map(convert);
-    if (typeof value === "object" && value !== null) {
-      return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, convert(member)]));
-    }
-    return value as Value;
-  };
-  // Below the levels that are inspected a repeated key is upstream's business; the last one wins there too.
-  return convert(parse(text, null, { onDuplicateKey: ({ newValue }) => newValue }));
-}
 
 function isObject(value: Value | undefined): value is { [key: string]: Value } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -200,11 +116,6 @@ function stampBySplice(text: string): string {
   const { bytes, splice } = inspectWrite(Buffer.from(text), Number.MAX_SAFE_INTEGER);
   return splice.apply(bytes, stamp).toString();
 }
-
-const choices = fc.array(fc.nat(11), { minLength: 1, maxLength: 40 }).map((drawn) => {
-  let at = 0;
-  return () => drawn[at++ % drawn.length] ?? 0;
-});
 
 describe("stamping by splice", () => {
   it("equals parsing, stamping and serialising, whatever the spelling", () => {
@@ -247,12 +158,3 @@ describe("stamping by splice", () => {
     );
   });
 });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
