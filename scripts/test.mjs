@@ -5,7 +5,7 @@
  * whose name contains NAME; `-- --list` names them.
  */
 import { ensureBuilt, ensureGo, ensureNodeModules, ensurePython } from "./setup.mjs";
-import { requireNode } from "./toolchain.mjs";
+import { requireNodeForTests } from "./toolchain.mjs";
 
 const HELP = `npm test [-- NAME…] runs everything, or the suites whose names contain one of the NAMEs.
   --list   name the suites and their allotments
@@ -29,7 +29,7 @@ async function main(names) {
   const started = Date.now();
   const total = { passed: 0, failed: 0, skipped: 0 };
   const prepared = [
-    await prepare("Node.js", requireNode),
+    await prepare("Node.js", requireNodeForTests),
     await prepare("npm packages", ensureNodeModules),
     await prepare("Python", ensurePython),
     await prepare("Go", ensureGo),

@@ -9,29 +9,34 @@ import { execFileSync } from "node:child_process";
 export class ToolchainError extends Error {}
 
 const WANTED = {
-  node: { name: "Node.js", floor: [20, 0], get: "https://nodejs.org" },
+  // What undici asks for.
+  node: { name: "Node.js", floor: [20, 18, 1], get: "https://nodejs.org" },
+  // What vite asks for, which runs the tests.
+  "node for tests": { name: "Node.js", floor: [20, 19], get: "https://nodejs.org" },
   python: { name: "Python", floor: [3, 11], get: "https://www.python.org" },
   go: { name: "Go", floor: [1, 22], get: "https://go.dev/dl" },
 };
 
 /** @param {readonly number[]} found @param {readonly number[]} floor */
 function isOlder(found, floor) {
-  const [major = 0, minor = 0] = found;
-  const [floorMajor = 0, floorMinor = 0] = floor;
-  return major < floorMajor || (major === floorMajor && minor < floorMinor);
+  const at = floor.findIndex((part, index) => (found[index] ?? 0) !== part);
+  return at >= 0 && (found[at] ?? 0) < (floor[at] ?? 0);
 }
 
-/** @param {"node" | "python" | "go"} tool @param {string} text */
-function check(tool, text) {
+/**
+ * Refuses a tool whose version, somewhere in `text`, is older than wanted, or missing.
+ * @param {keyof typeof WANTED} tool @param {string} text
+ */
+export function checkVersion(tool, text) {
   const { name, floor, get } = WANTED[tool];
-  const found = /(\d+)\.(\d+)/.exec(text);
-  if (!found)
+  const found = /\d+\.\d+(\.\d+)?/.exec(text)?.[0];
+  if (found === undefined)
     throw new ToolchainError(
       `${name} ${floor.join(".")} or newer is needed and was not found: install it from ${get}`,
     );
-  if (isOlder([Number(found[1]), Number(found[2])], floor)) {
+  if (isOlder(found.split(".").map(Number), floor)) {
     throw new ToolchainError(
-      `${name} ${floor.join(".")} or newer is needed, found ${found[0]}: install it from ${get}`,
+      `${name} ${floor.join(".")} or newer is needed, found ${found}: install it from ${get}`,
     );
   }
 }
@@ -49,19 +54,24 @@ function ask(command, args) {
   }
 }
 
-/** Refuses a Node.js older than 20. */
+/** Refuses a Node.js that the gateway cannot run on. */
 export function requireNode() {
-  check("node", process.versions.node);
+  checkVersion("node", process.versions.node);
+}
+
+/** Refuses a Node.js that the tests cannot run on. */
+export function requireNodeForTests() {
+  checkVersion("node for tests", process.versions.node);
 }
 
 /** The Python interpreter to make the virtual environment with: `PYTHON`, else `python3`. Refuses one before 3.11. */
 export function requirePython() {
   const python = process.env.PYTHON ?? "python3";
-  check("python", ask(python, ["--version"]));
+  checkVersion("python", ask(python, ["--version"]));
   return python;
 }
 
 /** Refuses a Go older than 1.22. */
 export function requireGo() {
-  check("go", ask("go", ["env", "GOVERSION"]));
+  checkVersion("go", ask("go", ["env", "GOVERSION"]));
 }
