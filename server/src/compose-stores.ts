@@ -20,6 +20,7 @@ import type { ReportedStore, ReportedStores } from "./domain/health.js";
 import { type StoreState, type StoreWatch, watchStore } from "./domain/store-watch.js";
 import { StartError } from "./errors.js";
 import type { Log } from "./log.js";
+import { type Metrics, noMetrics } from "./metrics.js";
 import { type BlobStore, BlobStoreError } from "./ports/blob-store.js";
 import type { DocumentCache } from "./ports/document-cache.js";
 import { type QueueStore, QueueStoreError } from "./ports/queue-store.js";
@@ -47,6 +48,8 @@ export interface Stores {
 export interface StoresDependencies {
   readonly clock: Clock;
   readonly log: Log;
+  /** Where an adapter measures what only it knows. */
+  readonly metrics?: Metrics;
   /** How the optional packages are loaded; the tests give their own. */
   readonly packages?: OptionalPackages;
   /** How often each store is asked whether it answers, ms. Default `limits.storeWatchIntervalMs`. */
@@ -143,7 +146,7 @@ async function openBlobStore(
 
 async function openQueueStore(
   config: QueueStoreConfig,
-  { clock, log, packages }: StoresDependencies,
+  { clock, log, metrics = noMetrics, packages }: StoresDependencies,
 ): Promise<QueueStore | undefined> {
   if (config.kind === "off") return undefined;
   if (config.kind === "embedded") {
@@ -154,7 +157,7 @@ async function openQueueStore(
   const { kind: _, ...options } = config;
   const load = packages?.pg;
   return explained(`DATABASE_URL (${locationOf(config)})`, () =>
-    openPostgresQueueStore({ ...options, log, ...(load === undefined ? {} : { load }) }),
+    openPostgresQueueStore({ ...options, log, metrics, ...(load === undefined ? {} : { load }) }),
   );
 }
 

@@ -7,25 +7,30 @@ import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Express } from "express";
+import { createPrometheusMetrics, type PrometheusMetrics } from "./adapters/metrics/prometheus.js";
 import { createEmbeddedUpstream } from "./adapters/upstream/embedded.js";
 import {
   type EngineEvent,
   type EngineProcess,
   startEngineProcess,
 } from "./adapters/upstream/engine-process.js";
+import { observeUpstream } from "./adapters/upstream/observed.js";
 import { createTurbopuffer } from "./adapters/upstream/turbopuffer.js";
 import { createConsistencyLoops } from "./background/consistency-loops.js";
 import { type Clock, systemClock } from "./clock.js";
+import { observeStores, watchParts } from "./compose-metrics.js";
 import { openStores, type Stores, type StoresDependencies } from "./compose-stores.js";
 import type { Config, UpstreamConfig } from "./config.js";
 import { prepareDataDir } from "./data-dir.js";
 import type { ConsistencyOptions } from "./domain/consistency/create-consistency.js";
 import type { Replica } from "./domain/consistency/replica.js";
 import { createDomain } from "./domain/create-domain.js";
+import { createExposition } from "./domain/exposition.js";
 import { createHealth } from "./domain/health.js";
 import { StartError } from "./errors.js";
 import { createDocumentsHandlers } from "./handlers/documents.js";
 import { createHealthHandlers } from "./handlers/health.js";
+import { createMetricsHandlers } from "./handlers/metrics.js";
 import { createNamespacesHandlers } from "./handlers/namespaces.js";
 import { createQueryHandlers } from "./handlers/query.js";
 import { createWarmHandlers } from "./handlers/warm.js";
@@ -59,20 +64,24 @@ export interface Gateway {
 
 export interface ComposeDependencies extends Omit<StoresDependencies, "clock"> {
   readonly clock?: Clock;
+  /** Where measurements go, and `/metrics` comes from. Default: a registry of this process alone. */
+  readonly metrics?: PrometheusMetrics;
 }
 
 /** @throws StartError naming what keeps the gateway from starting */
 export async function compose(
   config: Config,
-  { clock = systemClock, ...dependencies }: ComposeDependencies,
+  { clock = systemClock, metrics = createPrometheusMetrics(clock), ...dependencies }: ComposeDependencies,
 ): Promise<Gateway> {
   const { log } = dependencies;
   const [spec, page] = await Promise.all([
     readSpec(),
     createPage({ localKey: config.usesLocalKey ? LOCAL_KEY : undefined }),
   ]);
-  const { store, stores } = await openAll(config, { ...dependencies, clock });
-  const { upstream } = store;
+  const { store, stores: bareStores } = await openAll(config, { ...dependencies, clock, metrics });
+  const upstream = observeUpstream(store.upstream, { metrics, clock, log });
+  const stores = { ...bareStores, ...observeStores(bareStores, config.stores, metrics, clock) };
+  const budget = createBodyBudget(config.bodyBudgetBytes);
   const drain = createDrainState(config.drainMarkerPath);
   await drain.poll();
   drain.start(limits.drainMarkerPollMs);
@@ -88,6 +97,13 @@ export async function compose(
   });
   loops.start();
   logReplica(log, replicaId, domain.consistency.replica);
+  const { documentCache, blobStore, queueStore } = stores.reports;
+  watchParts(metrics, {
+    drain,
+    budget,
+    upstream: { adapter: store.adapter, state: upstream.state },
+    stores: { document_cache: documentCache, blob_store: blobStore, queue_store: queueStore },
+  });
   const health = createHealth({
     upstream,
     isDraining: () => drain.draining,
@@ -106,6 +122,9 @@ export async function compose(
         query: createQueryHandlers(domain.queries),
         warm: createWarmHandlers(domain.warming),
         health: createHealthHandlers(health),
+        metrics: createMetricsHandlers(
+          createExposition({ registry: metrics, clock }, { isPublic: config.metricsPublic }),
+        ),
       },
       spec,
       page,
@@ -116,9 +135,10 @@ export async function compose(
       bodies: {
         maxBytes: limits.bodyMaxBytes,
         parsedMaxBytes: limits.parsedBodyMaxBytes,
-        budget: createBodyBudget(config.bodyBudgetBytes),
+        budget,
       },
       drain,
+      metrics,
     },
     { corsOrigins: config.corsOrigins, validateResponses: config.validateResponses },
   );

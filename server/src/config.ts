@@ -31,6 +31,8 @@ export interface Config {
   readonly upstreamTimeoutMs: number;
   readonly bodyBudgetBytes: number;
   readonly corsOrigins: readonly string[];
+  /** Name namespaces on `/metrics` to everyone. */
+  readonly metricsPublic: boolean;
   readonly listCacheTtlMs: number;
   /** Intervals of stable reads, ms. */
   readonly consistency: {
@@ -129,6 +131,7 @@ function assemble(
     upstreamTimeoutMs: values.upstreamTimeoutMs,
     bodyBudgetBytes: values.bodyBudgetBytes,
     corsOrigins: values.corsOrigins,
+    metricsPublic: values.metricsPublic,
     listCacheTtlMs: values.listCacheTtlMs,
     consistency: Object.freeze({
       pollIntervalMs: values.consistencyPollIntervalMs,

@@ -20,13 +20,18 @@ export interface Metrics {
 
   /**
    * Reads a gauge when it is asked for, in place of `set`: `read` gives every series that there is at that time. Several
-   * readers of one gauge add up.
+   * readings with the same labels become one by the gauge's aggregator.
    */
-  watch<Name extends GaugeName>(
-    name: Name,
-    read: () => Iterable<{ readonly labels: LabelsOf<Name>; readonly value: number }>,
-  ): void;
+  watch<Name extends GaugeName>(name: Name, read: () => Iterable<Reading<Name>>): void;
+
+  /** The namespace is known to exist: it is told apart from now on, while there is room. */
+  admit(namespace: string): void;
+}
+
+export interface Reading<Name extends GaugeName> {
+  readonly labels: LabelsOf<Name>;
+  readonly value: number;
 }
 
 /** For tests, and for parts that run where nothing is measured. */
-export const noMetrics: Metrics = { add() {}, observe() {}, set() {}, watch() {} };
+export const noMetrics: Metrics = { add() {}, observe() {}, set() {}, watch() {}, admit() {} };

@@ -54,6 +54,22 @@ export function secret(name: string, about: Words & Pattern): Setting<string | u
   return { ...optionalText(name, about), secret: true };
 }
 
+/** Yes or no; no unless it is set. */
+export function flag(name: string, { meaning }: { meaning: string }): Setting<boolean> {
+  return {
+    name,
+    fallback: false,
+    defaultText: "false",
+    unit: "boolean",
+    meaning,
+    secret: false,
+    parse: (value) =>
+      value === "true" || value === "false"
+        ? { ok: true, value: value === "true" }
+        : { ok: false, rule: "must be true or false" },
+  };
+}
+
 /** A path, made absolute. */
 export function filePath(name: string, fallback: string, about: Words): Setting<string> {
   return { ...text(name, fallback, { ...about, ...PATH }), parse: parsePath };

@@ -5,6 +5,7 @@
 
 import {
   filePath,
+  flag,
   integer,
   optionalDatabaseUrl,
   optionalHttpUrl,
@@ -107,6 +108,9 @@ export const settings = {
     secret: false,
     parse: parseOrigins,
   },
+  metricsPublic: flag("LAYER_METRICS_PUBLIC", {
+    meaning: "name namespaces on /metrics to callers without a key too; otherwise those get sums (contract)",
+  }),
   listCacheTtlMs: integer("NAMESPACE_LIST_CACHE_TTL_MS", 10_000, {
     unit: "ms",
     meaning: "how long a page of the namespace listing is reused; 0 turns the cache off (contract)",
@@ -232,18 +236,9 @@ export const settings = {
     min: 1,
     max: 3_600_000,
   }),
-  validateResponses: {
-    name: "LAYER_VALIDATE_RESPONSES",
-    fallback: false,
-    defaultText: "false",
-    unit: "boolean",
+  validateResponses: flag("LAYER_VALIDATE_RESPONSES", {
     meaning: "check every answer against openapi.yaml and turn one that breaks it into a 500; for tests",
-    secret: false,
-    parse: (value: string): Parsed<boolean> =>
-      value === "true" || value === "false"
-        ? { ok: true, value: value === "true" }
-        : { ok: false, rule: "must be true or false" },
-  },
+  }),
   logLevel: {
     name: "LAYER_LOG_LEVEL",
     fallback: "info" as LogLevel,

@@ -13,6 +13,7 @@ import { createDrainState, type DrainState } from "../src/http/drain.js";
 import { createExpressServer } from "../src/http/express-server.js";
 import { readSpec } from "../src/http/spec-document.js";
 import { createLog } from "../src/log.js";
+import { type Metrics, noMetrics } from "../src/metrics.js";
 
 export const KEY = "test-key";
 
@@ -46,6 +47,7 @@ export interface TestAppOptions extends Partial<AppOptions> {
   readonly bodyMaxBytes?: number;
   readonly parsedBodyMaxBytes?: number;
   readonly budgetBytes?: number;
+  readonly metrics?: Metrics;
   /** What every handler answers; the default is a small JSON object. */
   readonly answer?: (call: RecordedCall) => Promise<unknown>;
 }
@@ -73,6 +75,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
         budget: createBodyBudget(options.budgetBytes ?? 64 * 1024 * 1024),
       },
       drain,
+      metrics: options.metrics ?? noMetrics,
     },
     { corsOrigins: options.corsOrigins ?? [], validateResponses: options.validateResponses ?? false },
   );

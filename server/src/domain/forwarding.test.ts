@@ -23,7 +23,7 @@ const headers = {
 
 describe("forwardedHeaders", () => {
   it("lets through what upstream acts on and nothing else", () => {
-    expect(forwardedHeaders(contextWith({ headers }))).toEqual({
+    expect(forwardedHeaders(contextWith({ headers, requestId: "tpreq_1" }))).toEqual({
       "content-type": "application/json",
       accept: "application/json",
       "accept-encoding": "gzip",
@@ -37,11 +37,18 @@ describe("forwardedHeaders", () => {
   it("passes on the gateway's request id when the caller gave none", () => {
     expect(forwardedHeaders(contextWith({ requestId: "req-7" }))).toEqual({ "x-request-id": "req-7" });
   });
+
+  it("passes on the gateway's request id in place of one it has refused", () => {
+    const malformed = { "x-request-id": "a b; drop" };
+    expect(forwardedHeaders(contextWith({ headers: malformed, requestId: "req-7" }))).toEqual({
+      "x-request-id": "req-7",
+    });
+  });
 });
 
 describe("tracingHeaders", () => {
   it("leaves the caller's content negotiation out of requests of our own", () => {
-    expect(tracingHeaders(contextWith({ headers }))).toEqual({
+    expect(tracingHeaders(contextWith({ headers, requestId: "tpreq_1" }))).toEqual({
       "x-request-id": "tpreq_1",
       "x-turbopuffer-client-telemetry": "{}",
       "x-stainless-retry-count": "1",

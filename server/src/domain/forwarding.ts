@@ -8,7 +8,7 @@
 import type { HeaderValues } from "../ports/upstream.js";
 import type { RequestContext } from "./context.js";
 
-const forwardedNames = new Set(["content-type", "accept", "accept-encoding", "x-request-id"]);
+const forwardedNames = new Set(["content-type", "accept", "accept-encoding"]);
 const vendorPrefix = "x-turbopuffer-";
 const clientPrefix = "x-stainless-";
 
@@ -22,7 +22,8 @@ export function forwardedHeaders(context: RequestContext): HeaderValues {
       headers[name] = value;
     }
   }
-  headers["x-request-id"] ??= context.requestId;
+  // The caller's own id where it is harmless, which the transport has judged; otherwise ours.
+  headers["x-request-id"] = context.requestId;
   return headers;
 }
 

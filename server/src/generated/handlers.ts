@@ -120,6 +120,12 @@ export interface HealthHandlers<Context> {
   getReady(call: CheckedCall<"getReady", Context>): Promise<Reply<"getReady">>;
 }
 
+/** What the gateway measures of itself. */
+export interface MetricsHandlers<Context> {
+  /** Read the metrics: `GET /metrics`, open to everyone. */
+  getMetrics(call: CheckedCall<"getMetrics", Context>): Promise<Reply<"getMetrics">>;
+}
+
 /** Everything the server must implement, by tag. */
 export interface Handlers<Context> {
   readonly documents: DocumentsHandlers<Context>;
@@ -127,4 +133,5 @@ export interface Handlers<Context> {
   readonly query: QueryHandlers<Context>;
   readonly warm: WarmHandlers<Context>;
   readonly health: HealthHandlers<Context>;
+  readonly metrics: MetricsHandlers<Context>;
 }

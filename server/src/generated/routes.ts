@@ -232,6 +232,18 @@ export const routes = {
     call: "checked",
     bodyValidation: "none",
   },
+  getMetrics: {
+    operationId: "getMetrics",
+    tag: "metrics",
+    method: "GET",
+    template: "/metrics",
+    path: "/metrics",
+    access: "none",
+    kind: "layer",
+    body: "none",
+    call: "checked",
+    bodyValidation: "none",
+  },
   getHealth: {
     operationId: "getHealth",
     tag: "health",
@@ -257,7 +269,7 @@ export type Adapt = <Call, R extends BytesReply | { readonly status: number; rea
 
 /** Mounts every operation on `router`. */
 export function mountRoutes<Context>(router: IRouter, handlers: Handlers<Context>, adapt: Adapt): void {
-  const { documents, health, namespaces, query, warm } = handlers;
+  const { documents, health, metrics, namespaces, query, warm } = handlers;
   router.get(routes.fetchDocument.path, adapt(routes.fetchDocument, documents.fetchDocument));
   router.post(routes.fetchDocuments.path, adapt(routes.fetchDocuments, documents.fetchDocuments));
   router.post(
@@ -302,5 +314,6 @@ export function mountRoutes<Context>(router: IRouter, handlers: Handlers<Context
     adapt(routes.listTurbopufferNamespaces, namespaces.listTurbopufferNamespaces),
   );
   router.get(routes.getReady.path, adapt(routes.getReady, health.getReady));
+  router.get(routes.getMetrics.path, adapt(routes.getMetrics, metrics.getMetrics));
   router.get(routes.getHealth.path, adapt(routes.getHealth, health.getHealth));
 }

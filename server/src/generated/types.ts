@@ -794,4 +794,9 @@ export interface Operations {
     query: Record<never, never>;
     replies: { 200: Health; 503: NotReady };
   };
+  getMetrics: {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    replies: Record<never, never>;
+  };
 }

@@ -18,6 +18,7 @@ import type { Validate } from "./compiled-validation.js";
 import type { DrainState } from "./drain.js";
 import { sendError, sendPlainRefusal } from "./error-response.js";
 import { namespaceNameProblem } from "./namespace-name.js";
+import { isProbe } from "./probes.js";
 import { send, toBytes, type ValueReply } from "./reply.js";
 import { stateOf } from "./request-state.js";
 import type { CheckReply } from "./response-validation.js";
@@ -62,7 +63,7 @@ async function serveRoute(
 ): Promise<void> {
   const state = stateOf(request);
   state.operationId = route.operationId;
-  if (drain.draining && route.tag !== "health") {
+  if (drain.draining && !isProbe(route)) {
     throw new AppError("gateway_draining", "this instance is shutting down");
   }
   const { namespace } = request.params;

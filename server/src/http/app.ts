@@ -14,6 +14,7 @@ import { createCors } from "./cors.js";
 import { sendError, sendPlainRefusal } from "./error-response.js";
 import { undecodableNamespaceProblem } from "./namespace-name.js";
 import { createOpenApiValidation } from "./openapi-validation.js";
+import { isProbe } from "./probes.js";
 import { send } from "./reply.js";
 import { createResponseValidation } from "./response-validation.js";
 import { createSchemaCompiler } from "./schema-compiler.js";
@@ -36,9 +37,6 @@ export interface AppOptions {
 
 /** Routes whose checks are compiled ahead, because they are called as often as queries are. */
 const hotOperations: ReadonlySet<string> = new Set<keyof typeof routes>(["fetchDocument", "fetchDocuments"]);
-
-/** Routes without anything to check beyond the namespace, which `adapt` has done. */
-const probes: ReadonlySet<string> = new Set<keyof typeof routes>(["getHealth", "getReady"]);
 
 export function createApp(dependencies: AppDependencies, options: AppOptions): Express {
   const app = express();
@@ -63,7 +61,7 @@ function createValidation(spec: SpecDocument): (route: Route) => Validate {
   const compiler = createSchemaCompiler(spec);
   const openApiValidation = createOpenApiValidation(spec);
   return (route) => {
-    if (probes.has(route.operationId)) return async (request) => ({ path: request.params, query: {} });
+    if (isProbe(route)) return async (request) => ({ path: request.params, query: {} });
     return hotOperations.has(route.operationId)
       ? createCompiledValidation(spec, compiler, route)
       : openApiValidation(route);

@@ -3,19 +3,22 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Clock } from "../clock.js";
 import type { Log } from "../log.js";
+import type { Metrics } from "../metrics.js";
 import { RequestNotes } from "../request-notes.js";
 import type { DrainState } from "./drain.js";
+import { recordRequest } from "./request-metrics.js";
 import { beginState, type RequestState } from "./request-state.js";
 
 export interface BeginDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly drain: DrainState;
+  readonly metrics: Metrics;
   /** A new id for a request that brings none. */
   readonly newId: () => string;
 }
 
-export function createBegin({ clock, log, drain, newId }: BeginDependencies): RequestHandler {
+export function createBegin({ clock, log, drain, metrics, newId }: BeginDependencies): RequestHandler {
   return function begin(request: Request, response: Response, next: NextFunction): void {
     const requestId = callersId(request.headers["x-request-id"]) ?? newId();
     const state: RequestState = {
@@ -31,22 +34,19 @@ export function createBegin({ clock, log, drain, newId }: BeginDependencies): Re
     response.once("close", () => {
       drain.leave();
       if (!response.writableFinished) state.onGone?.();
-      logRequest(log, clock.monotonic() - state.startedAt, state, path, response);
+      const endedAt = clock.monotonic();
+      const status = response.writableFinished ? String(response.statusCode) : "aborted";
+      recordRequest(metrics, { state, status, endedAt });
+      logRequest(log, endedAt, state, path, response);
     });
     next();
   };
 }
 
-function logRequest(
-  log: Log,
-  durationMs: number,
-  state: RequestState,
-  path: string,
-  response: Response,
-): void {
+function logRequest(log: Log, endedAt: number, state: RequestState, path: string, response: Response): void {
   const level = state.errorCode === "internal_error" ? "error" : state.error === undefined ? "info" : "warn";
   if (!log.isLevelEnabled(level)) return;
-  const { operationId, namespace, principal, errorCode, error } = state;
+  const { operationId, namespace, principal, errorCode, error, notes, cache, stableAsOf } = state;
   const fields = {
     request_id: state.requestId,
     method: response.req.method,
@@ -55,7 +55,13 @@ function logRequest(
     ...(namespace === undefined ? {} : { namespace }),
     ...(principal === undefined ? {} : { principal: principal.name }),
     status: response.statusCode,
-    duration_ms: Math.round(durationMs * 1000) / 1000,
+    duration_ms: toMicroseconds(endedAt - state.startedAt),
+    ...(notes.upstreamCalls === 0 ? {} : { upstream_ms: toMicroseconds(notes.upstreamMs(endedAt)) }),
+    ...(notes.upstreamCalls < 2 ? {} : { upstream_calls: notes.upstreamCalls }),
+    ...(cache === undefined ? {} : { cache }),
+    ...(stableAsOf === undefined ? {} : { stable_as_of: stableAsOf }),
+    ...(notes.stableFilter ? { stable_filter: true } : {}),
+    ...(notes.retried ? { retried: true } : {}),
     bytes_in: state.bytesIn,
     bytes_out: state.bytesOut,
     ...(errorCode === undefined ? {} : { code: errorCode }),
@@ -63,6 +69,11 @@ function logRequest(
     ...(error === undefined ? {} : { err: error }),
   };
   log[level](fields, "request");
+}
+
+/** Milliseconds, as precise as is worth a log. */
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 /** A caller's id is kept when it is harmless in logs and headers. */

@@ -5,6 +5,7 @@ import express from "express";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../clock.js";
 import { createLog } from "../log.js";
+import { noMetrics } from "../metrics.js";
 import { createBegin } from "./begin.js";
 import { createDrainState } from "./drain.js";
 import { createPage } from "./page.js";
@@ -20,6 +21,7 @@ async function load(localKey: string | undefined, host = "127.0.0.1:8080") {
       log: createLog("silent"),
       newId: () => "id",
       drain: createDrainState("/nonexistent"),
+      metrics: noMetrics,
     }),
   );
   app.get("/", await createPage({ localKey }));

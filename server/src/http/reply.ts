@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
 import type { BytesReply } from "../generated/handlers.js";
 import { dropLeftover } from "./leftover.js";
-import { stateOf } from "./request-state.js";
+import { type RequestState, stateOf } from "./request-state.js";
 
 export const JSON_TYPE = "application/json; charset=utf-8";
 
@@ -24,12 +24,20 @@ export function toBytes(reply: BytesReply | ValueReply): BytesReply {
   };
 }
 
+/** What an answer's own headers say of it, for the log line and the metrics. */
+function noteHeaders(state: RequestState, headers: BytesReply["headers"]): void {
+  const { "x-layer-cache": cache, "x-layer-stable-as-of": stableAsOf } = headers;
+  if (typeof cache === "string") state.cache = cache;
+  if (stableAsOf !== undefined) state.stableAsOf = Number(stableAsOf);
+}
+
 /** Sends once; an answer that was begun before, or whose caller has gone, is left alone. */
 export function send(response: Response, { status, headers, body }: BytesReply): void {
   if (response.headersSent || response.destroyed) return;
   const { req: request } = response;
   const state = stateOf(request);
   state.bytesOut = body.length;
+  noteHeaders(state, headers);
   dropLeftover(request, response);
   response.writeHead(status, {
     "x-request-id": state.requestId,

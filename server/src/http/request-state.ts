@@ -19,6 +19,10 @@ export interface RequestState {
   /** Bytes of the request body after decompression. */
   bytesIn: number;
   bytesOut: number;
+  /** `x-layer-cache` of the answer: `hit`, `miss`, `miss-on-error`. */
+  cache?: string;
+  /** `x-layer-stable-as-of` of the answer: the watermark, epoch-ms. */
+  stableAsOf?: number;
   /** The code of an own error answer. */
   errorCode?: string;
   /** What an own error answer was made from, when someone may have to look at it. */

@@ -6,6 +6,7 @@ import express from "express";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../clock.js";
 import { createLog } from "../log.js";
+import { noMetrics } from "../metrics.js";
 import { createBegin } from "./begin.js";
 import { createDrainState, type DrainState } from "./drain.js";
 import { listen } from "./server.js";
@@ -23,7 +24,15 @@ function slowApp(drain: DrainState) {
   let finish = () => {};
   const started = { count: 0 };
   const app = express();
-  app.use(createBegin({ clock: systemClock, log: createLog("silent"), newId: () => "id", drain }));
+  app.use(
+    createBegin({
+      clock: systemClock,
+      log: createLog("silent"),
+      newId: () => "id",
+      drain,
+      metrics: noMetrics,
+    }),
+  );
   app.get("/slow", async (_request, response) => {
     started.count++;
     await new Promise<void>((resolve) => {

@@ -70,4 +70,16 @@ export const cacheMetrics = {
       for: "1h",
     },
   },
+  hevlayer_cache_cold_responses_total: {
+    kind: "counter",
+    family: "cache",
+    unit: "requests",
+    labels: ["namespace"],
+    description: "Requests answered 503 `cache_cold`: they need the cache, and it is not there",
+    alert: {
+      summary: "callers are refused for want of the cache",
+      expr: "sum(rate(hevlayer_cache_cold_responses_total[5m])) > 0",
+      for: "5m",
+    },
+  },
 } as const satisfies MetricTable;

@@ -132,6 +132,19 @@ export const queryMetrics = {
       for: "1h",
     },
   },
+  hevlayer_tpuf_billing_unread_total: {
+    kind: "counter",
+    family: "query",
+    unit: "answers",
+    labels: [],
+    description:
+      "Answers whose billing was not counted, because they were compressed and very large, or in an encoding unknown here",
+    alert: {
+      summary: "the counts of billed bytes miss one answer in ten",
+      expr: "sum(rate(hevlayer_tpuf_billing_unread_total[1h])) > 0.1 * sum(rate(layer_upstream_calls_total[1h]))",
+      for: "1h",
+    },
+  },
   layer_head_duration_seconds: {
     kind: "histogram",
     family: "query",

@@ -1,6 +1,6 @@
 /** How full the process is, and what it refused because of it. */
 
-import { CLOSE_SECONDS, type MetricTable } from "./definition.js";
+import type { MetricTable } from "./definition.js";
 
 export const saturationMetrics = {
   layer_requests_total: {
@@ -99,19 +99,6 @@ export const saturationMetrics = {
       summary: "the budget is larger than what the machine has: set it to a third of its memory",
       expr: "sum by (instance) (layer_body_budget_bytes) > on (instance) node_memory_MemTotal_bytes / 3",
       for: "1h",
-    },
-  },
-  layer_event_loop_delay_seconds: {
-    kind: "histogram",
-    family: "saturation",
-    unit: "seconds",
-    labels: [],
-    buckets: CLOSE_SECONDS,
-    description: "How late a timer of the process runs: what every request waits for one long piece of work",
-    alert: {
-      summary: "the process stands still for more than 100 ms, one time in a hundred",
-      expr: "histogram_quantile(0.99, sum by (le) (rate(layer_event_loop_delay_seconds_bucket[5m]))) > 0.1",
-      for: "10m",
     },
   },
   layer_replica_state: {

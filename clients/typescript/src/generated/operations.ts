@@ -555,6 +555,22 @@ export class Operations {
   getReady<P extends boolean = false>(options?: CallOptions<P>): Promise<Result<Health, P>> {
     return this.#caller.call(OPERATIONS.getReady, {}, undefined, options);
   }
+
+  /**
+   * Read the metrics. `GET /metrics`
+   *
+   * Every metric in Prometheus' text format; `docs/observability.md` says what each means. Namespaces are
+   * named to callers with a key of the scope `read` (those it is granted), and to everyone where
+   * `LAYER_METRICS_PUBLIC` is true; other callers get the sums over all of them.
+   *
+   * @example
+   * ```ts
+   * await client.getMetrics();
+   * ```
+   */
+  getMetrics<P extends boolean = false>(options?: CallOptions<P>): Promise<Result<string, P>> {
+    return this.#caller.call(OPERATIONS.getMetrics, {}, undefined, options);
+  }
 }
 
 // How each operation goes over the wire.
@@ -747,5 +763,13 @@ const OPERATIONS = {
     safe: "read",
     fallthrough: "no",
     result: "object",
+  },
+  getMetrics: {
+    id: "getMetrics",
+    method: "GET",
+    path: "/metrics",
+    safe: "read",
+    fallthrough: "no",
+    result: "text",
   },
 } as const satisfies Record<string, OperationInfo>;

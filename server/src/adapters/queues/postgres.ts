@@ -9,6 +9,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Pool, PoolClient, PoolConfig } from "pg";
 import type { Log } from "../../log.js";
+import type { Metrics } from "../../metrics.js";
 import {
   type ClaimRequest,
   checkClaim,
@@ -51,6 +52,8 @@ export interface PostgresQueueStoreOptions {
   /** A connection, the wait for a free one included. Default 3,000. */
   readonly connectTimeoutMs?: number;
   readonly log: Pick<Log, "warn">;
+  /** Where the connections of the pools are counted. */
+  readonly metrics?: Metrics;
   /** Loads the client; the tests give their own. */
   readonly load?: () => Promise<typeof import("pg")>;
 }
@@ -91,6 +94,10 @@ export async function openPostgresQueueStore(options: PostgresQueueStoreOptions)
     );
     pool.on("connect", (client) => client.on("error", () => undefined));
   }
+  options.metrics?.watch("layer_pg_pool_connections", () => [
+    ...connectionsOf("data", data),
+    ...connectionsOf("control", control),
+  ]);
   const store = new PostgresQueueStore(data, control, options.log);
   try {
     await store.migrate();
@@ -100,6 +107,11 @@ export async function openPostgresQueueStore(options: PostgresQueueStoreOptions)
   }
   store.sweepDropped();
   return store;
+}
+
+function connectionsOf(pool: string, { totalCount, idleCount, waitingCount }: Pool) {
+  const count = (state: string, value: number) => ({ labels: { pool, state }, value });
+  return [count("idle", idleCount), count("busy", totalCount - idleCount), count("waiting", waitingCount)];
 }
 
 class PostgresQueueStore implements QueueStore {

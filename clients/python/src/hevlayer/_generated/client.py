@@ -1047,3 +1047,26 @@ class Hevlayer(SyncClient):
         ```
         """
         return self._call(operations.GET_READY, Health, with_perf=with_perf, options=options)
+
+    @overload
+    def get_metrics(
+        self, *, with_perf: Literal[True], **options: Unpack[CallOptions]
+    ) -> LayerResponse[str]: ...
+
+    @overload
+    def get_metrics(self, *, with_perf: Literal[False] = False, **options: Unpack[CallOptions]) -> str: ...
+
+    def get_metrics(
+        self, *, with_perf: bool = False, **options: Unpack[CallOptions]
+    ) -> str | LayerResponse[str]:
+        """Read the metrics.
+
+        Every metric in Prometheus' text format; `docs/observability.md` says what each means. Namespaces
+        are named to callers with a key of the scope `read` (those it is granted), and to everyone where
+        `LAYER_METRICS_PUBLIC` is true; other callers get the sums over all of them.
+
+        ```python
+        client.get_metrics()
+        ```
+        """
+        return self._call(operations.GET_METRICS, str, with_perf=with_perf, options=options)

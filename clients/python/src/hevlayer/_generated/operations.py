@@ -181,3 +181,10 @@ GET_READY: Final = Operation(
     path="/ready",
     safe="read",
 )
+
+GET_METRICS: Final = Operation(
+    id="getMetrics",
+    method="GET",
+    path="/metrics",
+    safe="read",
+)

@@ -1,0 +1,38 @@
+/**
+ * Recorded series as values: one process gives them to another, and names are taken out of them. Histograms and counters of
+ * series that become the same are added up; gauges go by their aggregator.
+ */
+
+import {
+  AggregatorRegistry,
+  type MetricObjectWithValues,
+  type MetricValue,
+  type Registry,
+} from "prom-client";
+
+/** What `Registry.getMetricsAsJSON()` gives: plain data. */
+export type Series = readonly MetricObjectWithValues<MetricValue<string>>[];
+
+/** Labels whose values are names of namespaces. */
+export const NAME_LABELS = ["namespace", "set"] as const;
+
+/** One registry out of many recordings; series with the same labels become one. */
+export function joined(recordings: readonly Series[]): Registry {
+  return AggregatorRegistry.aggregate(recordings as object[]);
+}
+
+/** The same series without the names that `shows` refuses. */
+export function withoutNames(series: Series, shows: (namespace: string) => boolean): Series {
+  return series.map((metric) => ({ ...metric, values: metric.values.map((value) => unnamed(value, shows)) }));
+}
+
+function unnamed(value: MetricValue<string>, shows: (namespace: string) => boolean): MetricValue<string> {
+  const hidden = NAME_LABELS.filter((label) => {
+    const name = value.labels[label];
+    return name !== undefined && name !== "" && !shows(String(name));
+  });
+  if (hidden.length === 0) return value;
+  const labels = { ...value.labels };
+  for (const label of hidden) delete labels[label];
+  return { ...value, labels };
+}
