@@ -67,7 +67,12 @@ export function countConformance(output) {
 const python = join(ROOT, "clients/python");
 const go = join(ROOT, "clients/go");
 const goFolders = ["clients/go", "server/test/vendor/go", "conformance/drivers/go"];
-const pythonFolders = ["clients/python", "server/test/vendor/python", "conformance/drivers/python"];
+const pythonFolders = [
+  "clients/python",
+  "server/test/vendor/python",
+  "conformance/drivers/python",
+  "conformance/schemathesis",
+];
 
 /** @type {Suite[]} In the order they run: the cheap checks that explain the later failures come first. */
 export const SUITES = [
@@ -181,6 +186,12 @@ export const SUITES = [
     name: "conformance",
     seconds: 90,
     command: ["npm", "run", "--silent", "conformance"],
+    count: countConformance,
+  },
+  {
+    name: "schemathesis",
+    seconds: 75,
+    command: ["npm", "run", "--silent", "fuzz"],
     count: countConformance,
   },
 ];

@@ -12,6 +12,8 @@ import { quietPort } from "./quiet-port.js";
 
 export interface RunningGateway {
   url: string;
+  /** The end of what it has printed. */
+  output(): string;
   stop(): Promise<void>;
 }
 
@@ -63,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     await stop();
     throw new Error(`reference gateway did not start: ${String(cause)}\n${output.tail}`, { cause });
   }
-  return { url, stop };
+  return { url, output: () => output.tail, stop };
 }
 
 function environment(options: GatewayOptions, port: number, dataDir: string): NodeJS.ProcessEnv {
@@ -76,6 +78,8 @@ function environment(options: GatewayOptions, port: number, dataDir: string): No
     LAYER_DRAIN_MARKER_PATH: join(dataDir, "draining"),
     // Scenarios list right after they write; the cache has unit tests of its own.
     NAMESPACE_LIST_CACHE_TTL_MS: "0",
+    // A scripted upstream gives answers that the real one would not; over the engine there is no excuse.
+    LAYER_VALIDATE_RESPONSES: String(options.upstreamUrl === undefined),
     TURBOPUFFER_API_KEY: options.key,
     TURBOPUFFER_REGION: "",
     TPUF_URL: options.upstreamUrl ?? "",
