@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import { systemClock } from "./clock.js";
-import { compose, startEngine } from "./compose.js";
+import { compose, type Gateway, startEngine } from "./compose.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { reportConfig } from "./config-report.js";
 import { examine } from "./doctor/doctor.js";
@@ -73,6 +73,7 @@ async function serve(config: Config, { print, stopped }: Surroundings): Promise<
     });
     print(banner(config, server.url, gateway.storeLocation, gateway.engineUrl));
     logStores(log, config.stores);
+    logReplica(log, gateway.replica);
     await stopped;
     log.info({ timeout_ms: limits.drainTimeoutMs }, "draining");
     const cutOff = await server.close(limits.drainTimeoutMs);
@@ -92,6 +93,15 @@ function logStores(log: Log, stores: StoresConfig): void {
     },
     "stores in use",
   );
+}
+
+function logReplica(log: Log, { id, state }: Gateway["replica"]): void {
+  if (state().kind === "shared") log.info({ replica: id }, "other replicas are met in the blob store");
+  else
+    log.warn(
+      { replica: id },
+      "no blob store: this gateway takes itself for the only replica in front of its upstream; before another one writes, set S3_BUCKET, or one LAYER_DATA_DIR for gateways of one host",
+    );
 }
 
 async function runEngine({ upstream, logLevel }: Config, { print, stopped }: Surroundings): Promise<void> {

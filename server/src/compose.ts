@@ -23,7 +23,7 @@ import { openStores, type Stores, type StoresDependencies } from "./compose-stor
 import type { Config, UpstreamConfig } from "./config.js";
 import { prepareDataDir } from "./data-dir.js";
 import type { ConsistencyOptions } from "./domain/consistency/create-consistency.js";
-import type { Replica } from "./domain/consistency/replica.js";
+import type { ReplicaState } from "./domain/consistency/replica.js";
 import { createDomain } from "./domain/create-domain.js";
 import { createExposition } from "./domain/exposition.js";
 import { createHealth } from "./domain/health.js";
@@ -53,6 +53,8 @@ export interface Gateway {
   readonly storeLocation: string;
   /** What stands behind the other ports. */
   readonly stores: Stores;
+  /** This process as one of the gateways in front of its upstream. */
+  readonly replica: { readonly id: string; readonly state: () => ReplicaState };
   /** The embedded engine's own endpoint, where there is one. */
   readonly engineUrl: string | undefined;
   /**
@@ -96,7 +98,6 @@ export async function compose(
     random: Math.random,
   });
   loops.start();
-  logReplica(log, replicaId, domain.consistency.replica);
   const { documentCache, blobStore, queueStore } = stores.reports;
   watchParts(metrics, {
     drain,
@@ -148,6 +149,7 @@ export async function compose(
     storeLocation: store.location,
     engineUrl: store.engineUrl,
     stores,
+    replica: { id: replicaId, state: domain.consistency.replica.state },
     async close() {
       drain.stop();
       await loops.stop();
@@ -163,16 +165,6 @@ function consistencyOptions(
 ): ConsistencyOptions {
   // A write is given up after the upstream timeout, and may be applied for a while after that.
   return { ...consistency, replicaId, writeDeadlineMs: Math.max(limits.writeDeadlineMs, upstreamTimeoutMs) };
-}
-
-function logReplica(log: Log, replicaId: string, replica: Replica): void {
-  if (replica.state().kind === "shared")
-    log.info({ replica: replicaId }, "other replicas are met in the blob store");
-  else
-    log.warn(
-      { replica: replicaId },
-      "no blob store: this gateway takes itself for the only replica in front of its upstream; before another one writes, set S3_BUCKET, or LAYER_DATA_DIR for gateways of one host",
-    );
 }
 
 /** The engine alone, without a gateway. @throws StartError */
