@@ -73,13 +73,15 @@ export class Node {
   #slept = 0;
   #sleptFrom = 0;
   readonly #simulation: Simulation;
+  #wallMs: number;
 
   /** @param skew of its wall clock in ms, and of the rate of both clocks */
   constructor(simulation: Simulation, name: string, skew: { wallMs: number; rate: number }) {
     this.#simulation = simulation;
     this.name = name;
+    this.#wallMs = skew.wallMs;
     this.clock = {
-      now: () => 1_700_000_000_000 + skew.wallMs + simulation.now * skew.rate,
+      now: () => 1_700_000_000_000 + this.#wallMs + simulation.now * skew.rate,
       monotonic: () => (simulation.now - this.#slept) * skew.rate,
     };
   }
@@ -94,6 +96,11 @@ export class Node {
     });
   }
 
+  /** Sets its wall clock anew, as a host does that has asked for the time. @param ms ahead of the true one */
+  setWall(ms: number): void {
+    this.#wallMs = ms;
+  }
+
   /** Runs something in this process at `time`, or when it wakes; never once it is dead. */
   at(time: number, run: () => void): void {
     this.#simulation.at(time, () => {
@@ -101,6 +108,11 @@ export class Node {
       if (this.#wakesAt > this.#simulation.now) this.at(this.#wakesAt, run);
       else run();
     });
+  }
+
+  /** Runs something in this process `ms` from now, or when it wakes. */
+  after(ms: number, run: () => void): void {
+    this.at(this.#simulation.now + ms, run);
   }
 
   sleep(ms: number): Promise<void> {

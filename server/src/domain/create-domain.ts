@@ -3,6 +3,8 @@
 import type { Clock } from "../clock.js";
 import type { BlobStore } from "../ports/blob-store.js";
 import type { Upstream } from "../ports/upstream.js";
+import { noCachedDocuments } from "./cache/cached-documents.js";
+import { createCachedReads } from "./cache/cached-reads.js";
 import {
   type Consistency,
   type ConsistencyOptions,
@@ -40,6 +42,8 @@ export interface DomainDependencies {
   blobs?: BlobStore | undefined;
   /** 0 to 1, to spread work over time. Default: nothing is spread. */
   spread?: (() => number) | undefined;
+  /** Gives up a call of the blob store after `ms`. Default `AbortSignal.timeout`. */
+  timeout?: ((ms: number) => AbortSignal) | undefined;
 }
 
 export interface DomainOptions {
@@ -54,13 +58,20 @@ export interface DomainOptions {
 }
 
 export function createDomain(
-  { upstream, clock, random, blobs, spread = () => 0 }: DomainDependencies,
+  { upstream, clock, random, blobs, spread = () => 0, timeout }: DomainDependencies,
   options: DomainOptions = {},
 ): Domain {
   const listing = createListing({ upstream, clock }, { cacheTtlMs: options.listingCacheTtlMs ?? 10_000 });
   const idTypes = createIdTypes({ upstream, clock });
   const consistency = createConsistency(
-    { upstream, clock, blobs, backgroundReads: createBackgroundReads(), random: spread },
+    {
+      upstream,
+      clock,
+      blobs,
+      backgroundReads: createBackgroundReads(),
+      random: spread,
+      ...(timeout === undefined ? {} : { timeout }),
+    },
     options.consistency ?? { replicaId: "this" },
   );
   const { watcher } = consistency;
@@ -74,7 +85,12 @@ export function createDomain(
       },
     ),
     queries: createQueries({ upstream, views: watcher, policy: eventualPolicy, random }),
-    documents: createDocuments({ reads: createDocumentReads({ upstream, idTypes }) }),
+    documents: createDocuments({
+      reads: createCachedReads({
+        reads: createDocumentReads({ upstream, idTypes }),
+        documents: noCachedDocuments,
+      }),
+    }),
     namespaces: createNamespaces({
       upstream,
       listing,

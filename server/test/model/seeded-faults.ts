@@ -1,0 +1,47 @@
+/** Defects that the model has to catch: each undoes one of the rules that keep the promises. */
+
+import type { ReplicaOverrides } from "./replica.js";
+
+export interface SeededFault {
+  readonly name: string;
+  /** The promises that may break, see `judge.ts`. */
+  readonly promises: readonly number[];
+  readonly overrides: () => ReplicaOverrides;
+}
+
+export const stableReadFaults: readonly SeededFault[] = [
+  {
+    name: "the safety margin dropped",
+    promises: [2],
+    overrides: () => ({ marginMs: 0 }),
+  },
+  {
+    name: "the hold of writes in flight dropped",
+    promises: [2],
+    overrides: () => ({
+      break: ({ consistency }) => {
+        consistency.holds.oldest = () => undefined;
+      },
+    }),
+  },
+  {
+    name: "the stamp taken when the request is received",
+    promises: [2],
+    overrides: () => {
+      let received = 0;
+      return {
+        beforeWrite: (receivedAt) => {
+          received = receivedAt;
+        },
+        break: ({ consistency }) => {
+          const { begin } = consistency.holds;
+          consistency.holds.begin = (namespace, options) => {
+            const hold = begin(namespace, options);
+            const stamp = Math.floor(received);
+            return { stamp, settle: (outcome) => hold.settle(outcome) };
+          };
+        },
+      };
+    },
+  },
+];
