@@ -517,6 +517,7 @@ type Health struct {
 	AuthMode  HealthAuthMode  `json:"auth_mode"`
 	Aerospike AerospikeHealth `json:"aerospike"`
 	Stores    StoresHealth    `json:"stores"`
+	Replica   *ReplicaHealth  `json:"replica,omitempty"`
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
@@ -549,6 +550,44 @@ type AerospikeHealth struct {
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
+
+// ReplicaHealth: This process as one of the gateways in front of the same upstream.
+type ReplicaHealth struct {
+	// `shared`: gateways meet in the blob store. `sole`: there is none, and this one takes itself for
+	// the only one.
+	Kind ReplicaHealthKind `json:"kind"`
+	// `degraded` while it cannot tell the others of its writes; those are refused with 503 after some
+	// seconds.
+	Status ReplicaHealthStatus `json:"status"`
+	// Gateways beside this one that are alive, as far as it has looked.
+	Others int64 `json:"others"`
+	// Since when it is degraded.
+	Since string `json:"since,omitempty"`
+	// What is wrong, or what to set.
+	Detail string `json:"detail,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// ReplicaHealthKind: `shared`: gateways meet in the blob store. `sole`: there is none, and this
+// one takes itself for the only one.
+type ReplicaHealthKind string
+
+// Known values of ReplicaHealthKind. A server may send others.
+const (
+	ReplicaHealthKindShared ReplicaHealthKind = "shared"
+	ReplicaHealthKindSole   ReplicaHealthKind = "sole"
+)
+
+// ReplicaHealthStatus: `degraded` while it cannot tell the others of its writes; those are refused
+// with 503 after some seconds.
+type ReplicaHealthStatus string
+
+// Known values of ReplicaHealthStatus. A server may send others.
+const (
+	ReplicaHealthStatusOk       ReplicaHealthStatus = "ok"
+	ReplicaHealthStatusDegraded ReplicaHealthStatus = "degraded"
+)
 
 // StoresHealth is where each kind of state lives.
 type StoresHealth struct {
@@ -686,6 +725,9 @@ func (v Health) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *AerospikeHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v AerospikeHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *ReplicaHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v ReplicaHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *StoresHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v StoresHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }

@@ -111,6 +111,7 @@ export async function compose(
     version: readVersion(),
     store: { adapter: store.adapter, location: store.location },
     stores: stores.reports,
+    replica: domain.consistency.replica.state,
     isLocationPublic: config.usesLocalKey,
     readinessTimeoutMs: limits.readinessTimeoutMs,
     now: clock.now,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { contextWith } from "../../test/upstream-double.js";
 import { AppError } from "../errors.js";
+import type { ReplicaState } from "./consistency/replica.js";
 import { createHealth, type ReportedStores } from "./health.js";
 
 const { principal } = contextWith();
@@ -12,6 +13,8 @@ const noStores: ReportedStores = {
   queueStore: noStore,
   aerospike: () => ({ connected: false, generation: 0 }),
 };
+
+const sole = (): ReplicaState => ({ kind: "sole", acceptsWrites: true, others: 0 });
 
 function healthOver(ping: () => Promise<void>) {
   let pings = 0;
@@ -26,6 +29,7 @@ function healthOver(ping: () => Promise<void>) {
     version: "1.2.3",
     store: { adapter: "turbopuffer", location: "https://store.example" },
     stores: noStores,
+    replica: sole,
     isLocationPublic: false,
     readinessTimeoutMs: 1_000,
     now: () => 0,
@@ -81,6 +85,7 @@ describe("the report on stores", () => {
       queueStore: noStore,
       aerospike: () => ({ connected: false, generation: 3, last_error: "code 9 (timeout)" }),
     },
+    replica: sole,
     isLocationPublic: false,
     readinessTimeoutMs: 1_000,
     now: () => 0,
@@ -107,5 +112,47 @@ describe("the report on stores", () => {
     const report = JSON.stringify(health.report(anonymous));
     for (const place of ["10.0.0.7", "s3://bucket", "store.example"]) expect(report).not.toContain(place);
     expect(report).toContain("2026-01-02");
+  });
+});
+
+describe("the report on this replica", () => {
+  const lost = { since: Date.UTC(2026, 0, 2), detail: "no answer within 3000 ms" };
+  const shared = { kind: "shared", others: 2 } as const;
+  it.each<[string, ReplicaState, object]>([
+    [
+      "says that it knows of no other",
+      sole(),
+      { kind: "sole", status: "ok", others: 0, detail: expect.stringContaining("no blob store") },
+    ],
+    ["counts the others", { ...shared, acceptsWrites: true }, { kind: "shared", status: "ok", others: 2 }],
+    [
+      "tells since when they cannot be told of writes",
+      { ...shared, acceptsWrites: true, lost },
+      {
+        kind: "shared",
+        status: "degraded",
+        others: 2,
+        since: "2026-01-02T00:00:00.000Z",
+        detail: "no answer within 3000 ms",
+      },
+    ],
+    [
+      "tells that writes are refused by now",
+      { ...shared, acceptsWrites: false, lost },
+      expect.objectContaining({ detail: "writes are refused: no answer within 3000 ms" }),
+    ],
+  ])("%s", (_, state, expected) => {
+    const health = createHealth({
+      upstream: { ping: async () => undefined },
+      isDraining: () => false,
+      version: "1.2.3",
+      store: { adapter: "turbopuffer", location: "https://store.example" },
+      stores: noStores,
+      replica: () => state,
+      isLocationPublic: false,
+      readinessTimeoutMs: 1_000,
+      now: () => 0,
+    });
+    expect(health.report(principal).replica).toEqual(expected);
   });
 });

@@ -4,9 +4,10 @@
  */
 
 import { AppError } from "../errors.js";
-import type { AerospikeHealth, Health, NotReady, StoreHealth } from "../generated/types.js";
+import type { AerospikeHealth, Health, NotReady, ReplicaHealth, StoreHealth } from "../generated/types.js";
 import type { Upstream } from "../ports/upstream.js";
 import type { Principal } from "../principal.js";
+import type { ReplicaState } from "./consistency/replica.js";
 import type { StoreState } from "./store-watch.js";
 
 export type Readiness =
@@ -45,6 +46,8 @@ export interface HealthDependencies {
   /** What stands behind the Upstream port, and where. */
   readonly store: { readonly adapter: "engine" | "turbopuffer"; readonly location: string };
   readonly stores: ReportedStores;
+  /** What is known of this process among others. */
+  readonly replica: () => ReplicaState;
   /** Tell everyone the location: on loopback with the well-known key there is nobody to hide it from. */
   readonly isLocationPublic: boolean;
   readonly readinessTimeoutMs: number;
@@ -78,6 +81,7 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
         blob_store: storeHealth(stores.blobStore, mayKnow),
         queue_store: storeHealth(stores.queueStore, mayKnow),
       },
+      replica: replicaHealth(dependencies.replica()),
     };
   }
 
@@ -118,4 +122,18 @@ function storeHealth(store: ReportedStore, mayKnow: boolean): StoreHealth {
       : { status: "degraded", since: new Date(lost.since).toISOString(), detail: lost.detail }),
     ...(mayKnow ? { location: store.location } : {}),
   };
+}
+
+function replicaHealth({ kind, others, acceptsWrites, lost }: ReplicaState): ReplicaHealth {
+  if (kind === "sole") {
+    return {
+      kind,
+      status: "ok",
+      others,
+      detail: "takes itself for the only one: there is no blob store to meet in",
+    };
+  }
+  if (lost === undefined) return { kind, status: "ok", others };
+  const detail = acceptsWrites ? lost.detail : `writes are refused: ${lost.detail}`;
+  return { kind, status: "degraded", others, since: new Date(lost.since).toISOString(), detail };
 }

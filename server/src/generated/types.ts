@@ -574,6 +574,7 @@ export interface Health {
   auth_mode: "deriveFromStore" | (string & {});
   aerospike: AerospikeHealth;
   stores: StoresHealth;
+  replica?: ReplicaHealth;
   [key: string]: unknown;
 }
 
@@ -585,6 +586,27 @@ export interface AerospikeHealth {
   generation: number;
   /** Why it was last lost. */
   last_error?: string;
+  [key: string]: unknown;
+}
+
+/** This process as one of the gateways in front of the same upstream. */
+export interface ReplicaHealth {
+  /**
+   * `shared`: gateways meet in the blob store. `sole`: there is none, and this one takes itself for the
+   * only one.
+   */
+  kind: "shared" | "sole" | (string & {});
+  /**
+   * `degraded` while it cannot tell the others of its writes; those are refused with 503 after some
+   * seconds.
+   */
+  status: "ok" | "degraded" | (string & {});
+  /** Gateways beside this one that are alive, as far as it has looked. */
+  others: number;
+  /** Since when it is degraded. */
+  since?: string;
+  /** What is wrong, or what to set. */
+  detail?: string;
   [key: string]: unknown;
 }
 

@@ -532,6 +532,8 @@ class Health(Model):
     """The connection to Aerospike, where that is the document cache."""
     stores: StoresHealth
     """Where each kind of state lives."""
+    replica: ReplicaHealth | None
+    """This process as one of the gateways in front of the same upstream."""
 
 
 class AerospikeHealth(Model):
@@ -545,6 +547,27 @@ class AerospikeHealth(Model):
     """How often it was connected; 0 never."""
     last_error: str | None
     """Why it was last lost."""
+
+
+class ReplicaHealth(Model):
+    """This process as one of the gateways in front of the same upstream."""
+
+    __slots__ = ()
+
+    kind: Literal["shared", "sole"] | str
+    """`shared`: gateways meet in the blob store. `sole`: there is none, and this one takes itself for the
+    only one.
+    """
+    status: Literal["ok", "degraded"] | str
+    """`degraded` while it cannot tell the others of its writes; those are refused with 503 after some
+    seconds.
+    """
+    others: int
+    """Gateways beside this one that are alive, as far as it has looked."""
+    since: datetime | None
+    """Since when it is degraded."""
+    detail: str | None
+    """What is wrong, or what to set."""
 
 
 class StoresHealth(Model):
@@ -650,6 +673,7 @@ __all__ = [
     "QueryRow",
     "RankBy",
     "RecallRequest",
+    "ReplicaHealth",
     "Row",
     "SchemaSummary",
     "StatusResponse",
