@@ -23,6 +23,7 @@ const leaves = [
   server("metric-catalogue\\.ts$"),
   server("metric-tables/"),
   server("request-notes\\.ts$"),
+  server("timers\\.ts$"),
 ];
 
 module.exports = {

@@ -26,9 +26,12 @@ export class AttributeKeys {
   /** Names of the current row, once it has left the shape. */
   #names: Set<string> | undefined;
   #count = 0;
+  readonly #onName: ((name: string) => void) | undefined;
 
-  constructor(bytes: Buffer) {
+  /** @param onName told of every name, at least once */
+  constructor(bytes: Buffer, onName?: (name: string) => void) {
     this.#bytes = bytes;
+    this.#onName = onName;
   }
 
   /** Begins the next row. */
@@ -53,6 +56,7 @@ export class AttributeKeys {
     const name = this.#name(key);
     if (this.#names.has(name)) return "repeated";
     this.#names.add(name);
+    if (this.#onName !== undefined) this.#onName(this.#decoded(key));
     const known = { start: key.start, end: key.end, class: classOf(name) };
     this.#row.push(known);
     return known.class;
@@ -61,6 +65,11 @@ export class AttributeKeys {
   /** Keys are told apart byte for byte; latin1 keeps that without decoding. */
   #name(key: { start: number; end: number }): string {
     return this.#bytes.toString("latin1", key.start, key.end);
+  }
+
+  #decoded(key: KeySpan): string {
+    const text = this.#bytes.toString("utf8", key.start, key.end);
+    return key.escaped ? (JSON.parse(`"${text}"`) as string) : text;
   }
 
   #same(known: KnownKey, key: KeySpan): boolean {

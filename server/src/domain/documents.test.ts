@@ -8,6 +8,8 @@ import {
   scriptedUpstream,
 } from "../../test/upstream-double.js";
 import type { UpstreamRequest } from "../ports/upstream.js";
+import { noCachedDocuments } from "./cache/cached-documents.js";
+import { createCachedReads } from "./cache/cached-reads.js";
 import { createDocumentReads } from "./document-reads.js";
 import { createDocuments } from "./documents.js";
 import { createIdTypes } from "./id-types.js";
@@ -29,7 +31,8 @@ function gateway(script: Script) {
   const upstream = scriptedUpstream(script);
   const clock = manualClock();
   const idTypes = createIdTypes({ upstream, clock });
-  const documents = createDocuments({ reads: createDocumentReads({ upstream, idTypes }) });
+  const reads = createDocumentReads({ upstream, idTypes });
+  const documents = createDocuments({ reads: createCachedReads({ reads, documents: noCachedDocuments }) });
   return {
     upstream,
     clock,

@@ -1,7 +1,8 @@
 /**
- * Reads by id, one or many. Every read goes upstream so far, so every answer is a `miss`.
+ * Reads by id, one or many, from the cache or from upstream.
  *
- * Answers are assembled from upstream's own bytes: an integer attribute beyond 2^53 stays what it is.
+ * Answers are assembled from the bytes that were written or that upstream gave: an integer attribute beyond 2^53 stays what it
+ * is.
  */
 
 import { AppError } from "../errors.js";
@@ -9,31 +10,38 @@ import { JsonCursor } from "../lang/json-cursor.js";
 import { isSet, memberValue, readMembers } from "../lang/json-members.js";
 import { type AttributeSelection, selectAttributes } from "./attribute-selection.js";
 import { readBody } from "./body.js";
-import type { DocumentReads, StoredAttributes } from "./document-reads.js";
+import type { CachedReads, CacheResult, ReadPart } from "./cache/cached-reads.js";
+import { selectMembers } from "./cache/stored-document.js";
 import { isUintText } from "./ids.js";
 import type { Documents } from "./operations.js";
 import { jsonRelay, type Relay } from "./relay.js";
 
 const idsMax = 10_000;
 
-export function createDocuments({ reads }: { reads: DocumentReads }): Documents {
+const wholeDocument: ReadPart<Buffer> = {
+  part: "attributes",
+  cached: ({ attributes }) => attributes,
+  read: ({ attributes }) => attributes,
+};
+
+export function createDocuments({ reads }: { reads: CachedReads }): Documents {
   return {
     fetchDocument: async (context, namespace, docId, includeAttributes) => {
       const selection = selectAttributes(namesFromQuery(includeAttributes));
-      const found = await reads.read(context, namespace, [docId], selection.shows);
+      const found = await reads.read(context, namespace, [docId], wholeDocument);
       if (found.kind === "refused") return found.relay;
       const id = found.canonical(docId);
       const attributes = id === undefined ? undefined : found.rows.get(id);
       if (id === undefined || attributes === undefined) {
         throw new AppError("not_found", `document '${docId}' was not found in namespace '${namespace}'`);
       }
-      return answer(Buffer.concat(documentJson(id, attributes)), selection);
+      return answer(documentJson(id, attributes, selection), found.cache, selection);
     },
 
     fetchDocuments: async (context, namespace, body) => {
       const request = readBody(body, readFetchRequest);
       const selection = selectAttributes(request.includeAttributes);
-      const found = await reads.read(context, namespace, request.ids, selection.shows);
+      const found = await reads.read(context, namespace, request.ids, wholeDocument);
       if (found.kind === "refused") return found.relay;
       const documents: Buffer[] = [];
       const missing: string[] = [];
@@ -44,32 +52,35 @@ export function createDocuments({ reads }: { reads: DocumentReads }): Documents 
         seen.add(id);
         const attributes = found.rows.get(id);
         if (attributes === undefined) missing.push(asked);
-        else documents.push(comma(documents.length), ...documentJson(id, attributes));
+        else documents.push(comma(documents.length), ...documentJson(id, attributes, selection));
       }
       const head = Buffer.from('{"documents":[');
       const tail = Buffer.from(`],"missing":${JSON.stringify(missing)}}`);
-      return answer(Buffer.concat([head, ...documents, tail]), selection);
+      return answer([head, ...documents, tail], found.cache, selection);
     },
   };
 }
 
-function answer(json: Buffer, selection: AttributeSelection): Relay {
-  const warning = selection.vectorDropped ? { "x-layer-warning": "vector_attribute_dropped" } : {};
-  return jsonRelay(200, json, { "x-layer-cache": "miss", ...warning });
+function answer(json: Buffer[], cache: CacheResult, selection: AttributeSelection): Relay {
+  const headers = selection.vectorDropped
+    ? { "x-layer-cache": cache, "x-layer-warning": "vector_attribute_dropped" }
+    : { "x-layer-cache": cache };
+  return jsonRelay(200, Buffer.concat(json), headers);
 }
 
-function documentJson(id: string, attributes: StoredAttributes): Buffer[] {
-  const parts: Buffer[] = [Buffer.from(`{"id":${JSON.stringify(id)},"attributes":{`)];
-  for (const [index, [name, json]] of attributes.entries()) {
-    parts.push(Buffer.from(`${index === 0 ? "" : ","}${JSON.stringify(name)}:`), json);
-  }
-  parts.push(Buffer.from("}}"));
-  return parts;
+function documentJson(id: string, document: Buffer, selection: AttributeSelection): Buffer[] {
+  const head = Buffer.from(`{"id":${JSON.stringify(id)},"attributes":{`);
+  return [head, selectMembers(document, selection.shows), documentEnd];
 }
+
+const documentEnd = Buffer.from("}}");
 
 function comma(before: number): Buffer {
-  return Buffer.from(before === 0 ? "" : ",");
+  return before === 0 ? noBytes : commaBytes;
 }
+
+const noBytes = Buffer.alloc(0);
+const commaBytes = Buffer.from(",");
 
 /** `a,b` and a repeated parameter both list names. */
 function namesFromQuery(given: string | readonly string[] | undefined): string[] | undefined {

@@ -14,6 +14,7 @@ import { JsonCursor, type KeySpan } from "../lang/json-cursor.js";
 import { normaliseKeys, skipStrictly } from "../lang/json-normalise.js";
 import { Splice } from "../lang/json-splice.js";
 import { AttributeKeys } from "./attribute-keys.js";
+import { affectedIdsKey, type RowSpans, WriteOutline } from "./cache/write-outline.js";
 import { isReservedId, stampAttribute, stampType } from "./reserved.js";
 import { isOperationKey, WriteFaults } from "./write-faults.js";
 
@@ -26,6 +27,16 @@ export interface WriteInspection {
   copies: boolean;
   /** Whether the splice puts a stamp anywhere. */
   stamps: boolean;
+  /** Where the parts are that the document cache needs, in `bytes`; only when asked for. */
+  outline: WriteOutline | undefined;
+}
+
+export interface InspectionOptions {
+  /**
+   * There is a document cache: notes where rows are, and has upstream tell which rows it wrote where only it knows. Default
+   * false.
+   */
+  mirrors?: boolean;
 }
 
 /**
@@ -35,10 +46,15 @@ export interface WriteInspection {
  *   missing operation, then a shape that cannot be stamped, then reserved names
  * @throws AppError `payload_too_large` when stamps would make the body larger than `bytesMax`
  */
-export function inspectWrite(body: Buffer, bytesMax: number): WriteInspection {
-  const inspection = new Walk(body, bytesMax, false).run();
+export function inspectWrite(
+  body: Buffer,
+  bytesMax: number,
+  { mirrors = false }: InspectionOptions = {},
+): WriteInspection {
+  const outline = () => (mirrors ? new WriteOutline() : undefined);
+  const inspection = new Walk(body, bytesMax, false, outline()).run();
   if (inspection !== "ambiguous") return inspection;
-  const normalised = new Walk(normaliseKeys(body), bytesMax, true).run();
+  const normalised = new Walk(normaliseKeys(body), bytesMax, true, outline()).run();
   if (normalised === "ambiguous") throw new Error("a normalised write body was ambiguous");
   return normalised;
 }
@@ -71,12 +87,16 @@ class Walk {
   #stamped = false;
   /** How much stamps add at most. */
   #addedBytes = 0;
+  readonly #outline: WriteOutline | undefined;
+  /** Offset of the brace that closes the body. */
+  #bodyEnd = 0;
 
-  constructor(bytes: Buffer, bytesMax: number, normalised: boolean) {
+  constructor(bytes: Buffer, bytesMax: number, normalised: boolean, outline: WriteOutline | undefined) {
     this.#cursor = new JsonCursor(bytes);
     this.#bytesMax = bytesMax;
     this.#normalised = normalised;
-    this.#keys = new AttributeKeys(bytes);
+    this.#outline = outline;
+    this.#keys = new AttributeKeys(bytes, outline && ((name) => outline.addName(name)));
   }
 
   run(): WriteInspection | "ambiguous" {
@@ -90,7 +110,28 @@ class Walk {
     this.#declareStamp();
     const copies =
       this.#operations.has("copy_from_namespace") || this.#operations.has("branch_from_namespace");
-    return { bytes: this.#cursor.bytes, splice: this.#splice, copies, stamps: this.#stamped };
+    if (this.#outline !== undefined) this.#finishOutline(this.#outline, copies);
+    return {
+      bytes: this.#cursor.bytes,
+      splice: this.#splice,
+      copies,
+      stamps: this.#stamped,
+      outline: this.#outline,
+    };
+  }
+
+  #finishOutline(outline: WriteOutline, copies: boolean): void {
+    outline.copies = copies;
+    outline.deletesByFilter = this.#operations.has("delete_by_filter");
+    outline.patchesByFilter = this.#operations.has("patch_by_filter");
+    const forced = outline.forcedIds(this.#bodyEnd);
+    if (forced === undefined) return;
+    const { start, end, text } = forced;
+    this.#splice.replace(
+      start,
+      end,
+      this.#splice.template(() => text),
+    );
   }
 
   #body(): void {
@@ -108,26 +149,38 @@ class Walk {
         this.#faults.add("removed", `${name}: this key was removed, use ${replacement}`);
       }
       // Clients that spell out absent fields send null: upstream reads that as absent, and so does this.
-      if (isNull(cursor)) cursor.skip();
+      if (name === affectedIdsKey) this.#wish();
+      else if (isNull(cursor)) cursor.skip();
       else this.#operation(name);
     });
+    this.#bodyEnd = cursor.position - 1;
     cursor.finish();
+  }
+
+  #wish(): void {
+    const start = this.#cursor.position;
+    this.#cursor.skip();
+    this.#outline?.noteWish(this.#cursor.bytes, { start, end: this.#cursor.position });
   }
 
   #operation(name: string): void {
     if (isOperationKey(name)) this.#operations.add(name);
+    const outline = this.#outline;
+    const { position: start } = this.#cursor;
     switch (name) {
       case "upsert_rows":
+        this.#rows(name, outline?.upsertRows);
+        return;
       case "patch_rows":
-        this.#rows(name);
-        break;
+        this.#rows(name, outline?.patchRows);
+        return;
       case "upsert_columns":
       case "patch_columns":
         this.#columns(name);
         break;
       case "patch_by_filter":
         this.#patchByFilter();
-        break;
+        return;
       case "deletes":
         this.#ids("deletes");
         break;
@@ -137,16 +190,26 @@ class Walk {
       default:
         this.#cursor.skip();
     }
+    outline?.note(name, { start, end: this.#cursor.position });
   }
 
-  #rows(path: string): void {
+  #rows(path: string, spans: RowSpans | undefined): void {
     const cursor = this.#cursor;
-    if (cursor.kind() === "array") cursor.array((index) => this.#attributes(() => `${path}[${index}]`));
-    else this.#misshapen(path, "expected an array of row objects");
+    if (cursor.kind() !== "array") {
+      this.#misshapen(path, "expected an array of row objects");
+      return;
+    }
+    cursor.array((index) => {
+      spans?.starts.push(cursor.position);
+      spans?.idStarts.push(-1);
+      spans?.idEnds.push(-1);
+      this.#attributes(() => `${path}[${index}]`, spans);
+      spans?.ends.push(cursor.position);
+    });
   }
 
   /** A row, or the `patch` of a filter: an object of attributes that gets the stamp. */
-  #attributes(path: () => string): void {
+  #attributes(path: () => string, spans?: RowSpans): void {
     const cursor = this.#cursor;
     if (cursor.kind() !== "object") {
       this.#misshapen(path(), "expected an object");
@@ -166,6 +229,10 @@ class Walk {
           return;
         case "id":
           this.#id(() => `${path()}.id`);
+          if (spans !== undefined) {
+            spans.idStarts[spans.idStarts.length - 1] = start;
+            spans.idEnds[spans.idEnds.length - 1] = cursor.position;
+          }
           return;
         default:
           cursor.skip();

@@ -1,0 +1,163 @@
+/**
+ * The attributes of a document as the cache keeps them: JSON text, the user's apart from ours, so that the usual answer is
+ * one copy without a parse.
+ *
+ * Byte 0 is the format, bytes 1 to 4 the length of the user's members; then the members as text, `"a":1,"b":2`, the user's
+ * and ours. Vectors are never among them.
+ */
+
+import { JsonCursor, JsonSyntaxError } from "../../lang/json-cursor.js";
+import { isReservedAttribute, isUserAttribute } from "../reserved.js";
+
+const FORMAT = 1;
+const HEADER_BYTES = 5;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+
+/** Puts documents together member by member, one after the other. */
+export class DocumentWriter {
+  #user = Buffer.allocUnsafe(4_096);
+  #userLength = 0;
+  #own = Buffer.allocUnsafe(256);
+  #ownLength = 0;
+
+  /**
+   * Adds a member as it stands in a text.
+   * @param key offset of the key's opening quote; the key is followed by `keyEnd` behind its closing one
+   */
+  copy(
+    isReserved: boolean,
+    bytes: Buffer,
+    key: number,
+    keyEnd: number,
+    value: number,
+    valueEnd: number,
+  ): void {
+    const at = this.#reserve(isReserved, keyEnd - key + valueEnd - value + 2);
+    const target = isReserved ? this.#own : this.#user;
+    const colon = copyBytes(bytes, key, keyEnd, target, at);
+    target[colon] = COLON;
+    copyBytes(bytes, value, valueEnd, target, colon + 1);
+  }
+
+  /** Adds a member of this name with this JSON. */
+  add(name: string, json: string | Uint8Array): void {
+    const key = Buffer.from(JSON.stringify(name));
+    const value = typeof json === "string" ? Buffer.from(json) : json;
+    const isReserved = isReservedAttribute(name);
+    const at = this.#reserve(isReserved, key.length + value.length + 2);
+    const target = isReserved ? this.#own : this.#user;
+    target.set(key, at);
+    target[at + key.length] = COLON;
+    target.set(value, at + key.length + 1);
+  }
+
+  /** The document of the members added since the last call. */
+  finish(): Buffer {
+    const bytes = Buffer.allocUnsafe(HEADER_BYTES + this.#userLength + this.#ownLength);
+    bytes[0] = FORMAT;
+    bytes.writeUInt32BE(this.#userLength, 1);
+    this.#user.copy(bytes, HEADER_BYTES, 0, this.#userLength);
+    this.#own.copy(bytes, HEADER_BYTES + this.#userLength, 0, this.#ownLength);
+    this.#userLength = 0;
+    this.#ownLength = 0;
+    return bytes;
+  }
+
+  /** Makes room for a member, writes the comma before it, and returns where it begins. */
+  #reserve(isReserved: boolean, bytes: number): number {
+    const length = isReserved ? this.#ownLength : this.#userLength;
+    const target = isReserved ? this.#own : this.#user;
+    const at = length === 0 ? 0 : length + 1;
+    const end = at + bytes - 1;
+    let room = target;
+    if (end > target.length) {
+      room = Buffer.allocUnsafe(Math.max(end, target.length * 2));
+      target.copy(room, 0, 0, length);
+      if (isReserved) this.#own = room;
+      else this.#user = room;
+    }
+    if (length !== 0) room[length] = COMMA;
+    if (isReserved) this.#ownLength = end;
+    else this.#userLength = end;
+    return at;
+  }
+}
+
+/** Whether these bytes are a document that this version can read. */
+export function isDocument(bytes: Uint8Array): boolean {
+  return bytes.length >= HEADER_BYTES && bytes[0] === FORMAT;
+}
+
+/** The user's members as text. */
+export function userMembers(document: Buffer): Buffer {
+  return document.subarray(HEADER_BYTES, HEADER_BYTES + document.readUInt32BE(1));
+}
+
+/** The members whose names `shows` takes, as text. */
+export function selectMembers(document: Buffer, shows: (name: string) => boolean): Buffer {
+  if (shows === isUserAttribute) return userMembers(document);
+  const kept: Buffer[] = [];
+  for (const [name, member] of membersOf(document)) {
+    if (!shows(name)) continue;
+    if (kept.length > 0) kept.push(Buffer.from(","));
+    kept.push(document.subarray(member.key, member.end));
+  }
+  return Buffer.concat(kept);
+}
+
+/** A change of some attributes; `null` removes one. */
+export type DocumentPatch = ReadonlyMap<string, Buffer | null>;
+
+/** The document with a patch applied; undefined when its bytes are not what this version wrote. */
+export function patchDocument(document: Buffer, patch: DocumentPatch): Buffer | undefined {
+  try {
+    const writer = new DocumentWriter();
+    const seen = new Set<string>();
+    for (const [name, { start, end }] of membersOf(document)) {
+      const change = patch.get(name);
+      if (change === undefined) writer.add(name, document.subarray(start, end));
+      else if (change !== null) writer.add(name, change);
+      seen.add(name);
+    }
+    for (const [name, change] of patch) if (change !== null && !seen.has(name)) writer.add(name, change);
+    return writer.finish();
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+interface MemberSpan {
+  /** Offset of the key's opening quote. */
+  key: number;
+  start: number;
+  end: number;
+}
+
+function* membersOf(document: Buffer): Generator<[string, MemberSpan]> {
+  const userEnd = HEADER_BYTES + document.readUInt32BE(1);
+  yield* membersIn(document, HEADER_BYTES, userEnd);
+  yield* membersIn(document, userEnd, document.length);
+}
+
+function* membersIn(bytes: Buffer, from: number, to: number): Generator<[string, MemberSpan]> {
+  const cursor = new JsonCursor(bytes, from, to);
+  while (cursor.position < to) {
+    const key = cursor.position;
+    const name = cursor.string();
+    cursor.position += 1;
+    const start = cursor.position;
+    cursor.skip();
+    yield [name, { key, start, end: cursor.position }];
+    cursor.position += 1;
+  }
+}
+
+/** Copies a span and returns the offset behind it. Short ones are cheaper byte by byte. */
+function copyBytes(source: Buffer, start: number, end: number, target: Buffer, to: number): number {
+  if (end - start > 64) return to + source.copy(target, to, start, end);
+  let at = to;
+  for (let from = start; from < end; from++) target[at++] = source[from] as number;
+  return at;
+}

@@ -1,0 +1,19 @@
+/** The only source of delays inside the domain. Code takes `Timers` as a parameter so that a test can let time pass by hand. */
+
+export interface Timers {
+  /** Runs `run` once after `ms`, unless the returned function is called before. */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** The host's timers. */
+export const systemTimers: Timers = {
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `ms`. */
+export function pause(timers: Timers, ms: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(ms, resolve));
+}
