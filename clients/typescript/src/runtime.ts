@@ -208,7 +208,10 @@ export class Runtime implements Caller {
     if (attempt.signal.aborted) {
       return new APITimeoutError(`${name}: no complete answer within ${call.timeout} ms`, context);
     }
-    if (failure instanceof ResponseError) return new ResponseError(`${name}: ${failure.message}`, context);
+    if (failure instanceof ResponseError) {
+      const response = failure.response && responseWithoutSecrets(failure.response, this.#secrets());
+      return new ResponseError(`${name}: ${failure.message}`, { ...context, response });
+    }
     const cause = withoutSecrets(failure instanceof Error ? failure.cause : failure, this.#secrets());
     return new APIConnectionError(`${name}: no complete answer: ${rootMessage(cause)}`, {
       ...context,

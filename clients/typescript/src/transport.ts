@@ -129,7 +129,10 @@ export function serializeQuery(query: Readonly<Record<string, QueryValue>>): str
 async function readAll(response: Response, limit: number, signal: AbortSignal): Promise<Uint8Array> {
   const { bytes, complete } = await read(response, limit, signal);
   if (complete) return bytes;
-  throw new ResponseError(`the answer is larger than ${limit} bytes; raise maxResponseBytes`);
+  const { status, headers } = response;
+  throw new ResponseError(`the answer is larger than ${limit} bytes; raise maxResponseBytes`, {
+    response: { status, headers, text: "" },
+  });
 }
 
 async function readStart(response: Response, limit: number, signal: AbortSignal): Promise<Uint8Array> {

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type FaultServer, startFaultServer } from "./fault-server.js";
+import { closedUrl, type FaultServer, startFaultServer } from "./fault-server.js";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -44,6 +44,38 @@ afterAll(async () => {
   if (project) await rm(project, { recursive: true });
 });
 
+/** This one; the others that are supported too where tests run at length, since each has to be fetched. */
+const NODES = ["in use", ...(process.env.LAYER_TEST_LONG ? ["18", "20", "22", "24"] : [])];
+
+/** The interpreter of a major version, from the npm package `node`. */
+async function nodeOf(version: string): Promise<string> {
+  if (version === "in use") return process.execPath;
+  const folder = join(project, `node-${version}`);
+  await mkdir(folder);
+  await writeFile(join(folder, "package.json"), "{}");
+  await run("npm", ["install", "--no-audit", "--no-fund", `node@${version}`], { cwd: folder });
+  return join(folder, "node_modules/node/bin/node");
+}
+
+/** Does what differs between runtimes: gzip, redirects, time limits, cancelling, reasons of failures, size limits. */
+const PROMISES = `import { Hevlayer } from "hevlayer";
+  const [, , good, slow, detour, closed] = process.argv;
+  const options = { apiKey: "some-key", fallbackToTurbopuffer: false, maxRetries: 0, compressRequests: true };
+  const at = (baseUrl, more) => new Hevlayer({ ...options, baseUrl, ...more });
+  const nameOf = (call) => call.then((answer) => answer.status, (error) => error.name);
+  const text = "x".repeat(2000);
+  const refused = await at(closed).getHealth().catch((error) => error);
+  const redirected = await nameOf(at(detour).getHealth());
+  const large = await nameOf(at(good, { maxResponseBytes: 5 }).getHealth());
+  const slowly = await nameOf(at(slow, { timeout: 100 }).getHealth());
+  const cancelled = await nameOf(at(slow).getHealth({ signal: AbortSignal.timeout(100) }));
+  const written = await nameOf(at(good).writeNamespace("p", { upsert_rows: [{ id: 2n ** 64n - 1n, text }] }));
+  await at(good).getHealth();
+  console.log(JSON.stringify({
+    written, redirected, slow: slowly, cancelled, large,
+    refused: refused.name + " " + /E[A-Z]{5,}/.exec(refused.message)?.[0],
+  }));`;
+
 const CALL = `new Hevlayer({ baseUrl: process.argv[2] }).getHealth().then((health) => console.log(health.status));`;
 
 describe("the packed package", () => {
@@ -55,6 +87,33 @@ describe("the packed package", () => {
     const { stdout } = await run(process.execPath, [join(project, file), server.url]);
     expect(stdout).toBe("ok\n");
   });
+
+  it.each(NODES)(
+    "keeps its promises on Node.js %s",
+    async (version) => {
+      const node = await nodeOf(version);
+      const slow = await startFaultServer({ fault: "silent" });
+      const detour = await startFaultServer({ status: 307, headers: { location: server.url } });
+      const file = join(project, "promises.mjs");
+      await writeFile(file, PROMISES);
+      const { stdout } = await run(node, [file, server.url, slow.url, detour.url, await closedUrl()]);
+      await Promise.all([slow.close(), detour.close()]);
+      expect(JSON.parse(stdout)).toEqual({
+        written: "ok",
+        redirected: "ok",
+        slow: "APITimeoutError",
+        cancelled: "CancelledError",
+        refused: "APIConnectionError ECONNREFUSED",
+        large: "ResponseError",
+      });
+      expect(server.requests.at(-2)).toMatchObject({
+        method: "POST",
+        headers: { "content-encoding": "gzip", authorization: "Bearer some-key" },
+        body: `{"upsert_rows":[{"id":18446744073709551615,"text":"${"x".repeat(2000)}"}]}`,
+      });
+    },
+    180_000,
+  );
 
   it("has one copy of every class for each way of loading", async () => {
     const text = `const { APIError, NotFoundError } = require("hevlayer");
