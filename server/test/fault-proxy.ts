@@ -7,9 +7,9 @@ export interface Fault {
   /**
    * `cut-before`: the connection ends before the server sees the request. `cut-after`: the server has answered, the client
    * never hears. `cut-body`: half of the answer's body arrives. `slow-down`: 503 SlowDown. `hang`: nothing, ever.
-   * `conflict`: 409 as S3 says it when two writers meet.
+   * `conflict`: 409 as S3 says it when two writers meet. `denied`: 403.
    */
-  readonly kind: "cut-before" | "cut-after" | "cut-body" | "slow-down" | "hang" | "conflict";
+  readonly kind: "cut-before" | "cut-after" | "cut-body" | "slow-down" | "hang" | "conflict" | "denied";
   readonly method: string;
   /** How many requests it strikes. */
   times: number;
@@ -22,6 +22,13 @@ export interface FaultProxy {
   inject(fault: Fault): void;
   close(): Promise<void>;
 }
+
+/** Faults that are answers of the store: status and code. */
+const answers: Readonly<Record<string, readonly [number, string]>> = {
+  "slow-down": [503, "SlowDown"],
+  conflict: [409, "ConditionalRequestConflict"],
+  denied: [403, "AccessDenied"],
+};
 
 /** @param port of the real server on this machine */
 export async function startFaultProxy(port: number): Promise<FaultProxy> {
@@ -56,8 +63,9 @@ async function exchange(
   const body = await bytesOf(request);
   if (kind === "hang") return;
   if (kind === "cut-before") return void request.socket.destroy();
-  if (kind === "slow-down" || kind === "conflict") {
-    const [status, code] = kind === "conflict" ? [409, "ConditionalRequestConflict"] : [503, "SlowDown"];
+  const answered = answers[kind ?? ""];
+  if (answered !== undefined) {
+    const [status, code] = answered;
     response.writeHead(status, { "content-type": "application/xml" });
     return void response.end(
       `<?xml version="1.0"?><Error><Code>${code}</Code><Message>injected</Message></Error>`,

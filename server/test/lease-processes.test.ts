@@ -4,16 +4,18 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { connectS3BlobStore } from "../src/adapters/blobs/s3.js";
 import { parseFenced } from "../src/domain/fenced-blob.js";
-import { type MotoServer, motoCredentials, startMoto } from "./moto-server.js";
+import { type S3Server, startS3 } from "./s3-server.js";
 
-const TTL_MS = 2_400;
+const TTL_MS = 3_000;
 const PARTITIONS = 4;
-const BUCKET = "leases";
+/** Of this run alone: an external server may have those of earlier ones. */
+const BUCKET = `leases-${randomUUID()}`;
 const program = fileURLToPath(new URL("./lease-replica.ts", import.meta.url));
 
 interface Replica {
@@ -24,20 +26,22 @@ interface Replica {
 }
 
 describe("two processes over one S3 server", () => {
-  let moto: MotoServer;
+  let server: S3Server;
   const replicas: Replica[] = [];
   beforeAll(async () => {
-    moto = await startMoto(BUCKET);
+    server = await startS3(BUCKET);
   });
   afterAll(() => {
     for (const replica of replicas) replica.process.kill("SIGKILL");
-    moto?.stop();
+    server?.stop();
   });
 
   function start(name: string): Replica {
-    const words = [program, moto.endpoint, BUCKET, name, String(TTL_MS), String(PARTITIONS)];
+    const words = [program, server.endpoint, BUCKET, name, String(TTL_MS), String(PARTITIONS)];
+    const { accessKeyId, secretAccessKey } = server.credentials;
     const child = spawn(process.execPath, ["--import", "tsx", ...words], {
-      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+      stdio: ["ignore", "pipe", "inherit"],
     });
     const replica: Replica = { name, process: child, lines: [] };
     createInterface({ input: child.stdout }).on("line", (line) => replica.lines.push(line.split(" ")));
@@ -56,9 +60,18 @@ describe("two processes over one S3 server", () => {
   }
 
   const holds = (replica: Replica, count: number) =>
-    expect.poll(() => open(replica).size, { timeout: 20_000, interval: 20 }).toBe(count);
+    expect.poll(() => open(replica).size, { timeout: 30_000, interval: 20 }).toBe(count);
 
   it("hand partitions over when one is killed, and refuse one that was stopped and wakes", async () => {
+    onTestFailed(() => {
+      for (const { name, lines } of replicas)
+        console.error(
+          `${name}: ${lines
+            .slice(-12)
+            .map((words) => words.join(" "))
+            .join(" | ")}`,
+        );
+    });
     const first = start("first");
     await holds(first, PARTITIONS);
     const second = start("second");
@@ -90,13 +103,13 @@ describe("two processes over one S3 server", () => {
           ([word, at, old]) => word === "lost" && at === partition && Number(old) === before.get(partition),
         ),
       );
-    await expect.poll(lostAll, { timeout: 10_000 }).toBe(true);
+    await expect.poll(lostAll, { timeout: 30_000 }).toBe(true);
     for (const replica of replicas) replica.process.kill("SIGKILL");
 
     const blobs = await connectS3BlobStore({
       bucket: BUCKET,
-      endpoint: moto.endpoint,
-      credentials: motoCredentials,
+      endpoint: server.endpoint,
+      credentials: server.credentials,
     });
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
       const blob = await blobs.get(`work/${partition}`);
@@ -117,5 +130,5 @@ describe("two processes over one S3 server", () => {
       expect(acknowledged.filter((entry) => !entries.includes(entry))).toEqual([]);
     }
     await blobs.close();
-  }, 90_000);
+  }, 120_000);
 });

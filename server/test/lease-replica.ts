@@ -2,7 +2,7 @@
  * One replica of `lease-processes.test.ts`: it shares partitions with others over S3 and, as an owner, adds entries to a blob
  * of each. A stand-in for the background work, with a line on standard output for everything that happened.
  *
- * Arguments: endpoint, bucket, owner, time to live in ms, partitions.
+ * Arguments: endpoint, bucket, owner, time to live in ms, partitions. Credentials come from the environment.
  */
 
 import { randomUUID } from "node:crypto";
@@ -14,11 +14,10 @@ import { createFencedBlob } from "../src/domain/fenced-blob.js";
 import { createLeases, type Lease, LeaseLost } from "../src/domain/leases.js";
 import { createMembership } from "../src/domain/membership.js";
 import { createPartitionOwner } from "../src/domain/partitions.js";
-import { motoCredentials } from "./moto-server.js";
 
 const [endpoint = "", bucket = "", name = "", ttl = "", count = ""] = process.argv.slice(2);
 const ttlMs = Number(ttl);
-const blobs = await openS3BlobStore({ bucket, endpoint, credentials: motoCredentials, timeoutMs: ttlMs });
+const blobs = await openS3BlobStore({ bucket, endpoint, timeoutMs: ttlMs });
 const leases = createLeases({ blobs, clock: systemClock }, { owner: name, ttlMs });
 const owner = createPartitionOwner({ blobs, leases, random: Math.random }, { partitions: Number(count) });
 const membership = createMembership(
@@ -41,7 +40,20 @@ async function work(lease: Lease): Promise<void> {
     await blob.write(Buffer.from(next));
     say("wrote", partition, generation, entry);
     content = next;
-    await pause(50);
+    await pause(100);
+  }
+}
+
+/** Goes on after whatever the store does, until the lease is another's or its time is over. */
+async function workUntilLost(lease: Lease): Promise<void> {
+  for (;;) {
+    try {
+      await work(lease);
+    } catch (error) {
+      if (error instanceof LeaseLost) return say("lost", lease.partition, lease.generation);
+      complain(error);
+      await pause(50);
+    }
   }
 }
 
@@ -52,13 +64,7 @@ async function watch(): Promise<void> {
       const id = `${lease.partition} ${lease.generation}`;
       if (working.has(id)) continue;
       working.add(id);
-      work(lease).catch((error: unknown) => {
-        if (error instanceof LeaseLost) say("lost", lease.partition, lease.generation);
-        else {
-          complain(error);
-          working.delete(id);
-        }
-      });
+      void workUntilLost(lease);
     }
     await pause(20);
   }

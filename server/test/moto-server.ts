@@ -9,12 +9,20 @@ import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 const START_TIMEOUT_MS = 45_000;
 
+/** One request at a time: moto looks at a condition and then writes, and between the two threads let another writer in. */
 const PROGRAM = `
 import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
+from threading import Lock, Thread
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+app = DomainDispatcherApplication(create_backend_app)
+lock = Lock()
+def in_turn(environ, start_response):
+    with lock:
+        return app(environ, start_response)
+server = make_server("127.0.0.1", 0, in_turn, threaded=True, request_handler=MotoRequestHandler)
+Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_address[1], flush=True)
 sys.stdin.read()
 `;
 

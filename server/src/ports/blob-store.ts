@@ -32,7 +32,10 @@ export interface BlobEntry {
 export interface BlobPage {
   /** Ascending by the bytes of the key. */
   readonly entries: readonly BlobEntry[];
-  /** True when keys of the prefix follow the last one; go on with `after` = the last key. */
+  /**
+   * True when keys of the prefix follow the last one; go on with `after` = the last key. On a page of the largest limit a
+   * store may say so although none do: the next page is then empty.
+   */
   readonly more: boolean;
 }
 

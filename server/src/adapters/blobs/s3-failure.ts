@@ -52,7 +52,9 @@ export function toBlobStoreError(
 ): BlobStoreError {
   if (error instanceof BlobStoreError) return error;
   const failure = readFailure(error);
-  const refused = failure.status !== undefined && failure.status >= 400 && failure.status < 500;
+  // A refusal is a word on the last request only; one before it may have been applied unheard.
+  const refused =
+    failure.status !== undefined && failure.status >= 400 && failure.status < 500 && failure.attempts === 1;
   const options = {
     cause: error,
     outcomeUnknown: effect === "write" && !refused && failure.name !== "CredentialsProviderError",

@@ -1,8 +1,8 @@
-/** The S3 blob store against the contract on a real S3-compatible server, and through a network that fails. */
+/** The S3 blob store against the contract on real S3-compatible servers, and through a network that fails. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../../test/fault-proxy.js";
-import { type S3Server, startS3 } from "../../../test/s3-server.js";
+import { type S3Server, type S3ServerKind, s3ServerKinds } from "../../../test/s3-server.js";
 import { describeBlobStore } from "../../ports/blob-store.contract.js";
 import type { BlobPutOutcome, BlobStore } from "../../ports/blob-store.js";
 import { probeConditionalWrites } from "./conditional-writes.js";
@@ -11,10 +11,16 @@ import { connectS3BlobStore, openS3BlobStore } from "./s3.js";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const etagOf = (outcome: BlobPutOutcome): string => (outcome.status === "stored" ? outcome.etag : "");
 
-describe("with a real S3-compatible server", () => {
+for (const kind of s3ServerKinds())
+  describe.skipIf(kind.reason !== undefined)(
+    `with ${kind.name}${kind.reason === undefined ? "" : ` (skipped: ${kind.reason})`}`,
+    () => describeS3(kind),
+  );
+
+function describeS3({ checksSignatures, start }: S3ServerKind): void {
   let server: S3Server;
   beforeAll(async () => {
-    server = await startS3("layer");
+    server = await start("layer");
   });
   afterAll(() => server?.stop());
 
@@ -111,6 +117,22 @@ describe("with a real S3-compatible server", () => {
       });
     });
 
+    it("says that the outcome is unknown when only the last try was refused", async () => {
+      proxy.inject({ kind: "denied", method: "PUT", times: 1 });
+      await expect(store.putIfAbsent(nextKey(), bytes("mine"))).rejects.toMatchObject({
+        reason: "denied",
+        outcomeUnknown: false,
+      });
+      proxy.inject({ kind: "denied", method: "PUT", times: 1 });
+      proxy.inject({ kind: "cut-after", method: "PUT", times: 1 });
+      const name = nextKey();
+      await expect(store.putIfAbsent(name, bytes("mine"))).rejects.toMatchObject({
+        reason: "denied",
+        outcomeUnknown: true,
+      });
+      expect(await store.get(name)).toBeDefined();
+    });
+
     it("gives up on a store that never answers, within its time", async () => {
       proxy.inject({ kind: "hang", method: "DELETE", times: 10 });
       const hasty = await connectS3BlobStore({
@@ -143,6 +165,18 @@ describe("with a real S3-compatible server", () => {
     });
   });
 
+  it.skipIf(!checksSignatures)("says that the credentials are refused, without them", async () => {
+    const credentials = { ...server.credentials, secretAccessKey: "secret-of-another" };
+    const error = await openS3BlobStore({ bucket: "layer", endpoint: server.endpoint, credentials }).catch(
+      (failure: Error) => failure,
+    );
+    expect(error).toMatchObject({
+      reason: "denied",
+      message: "blob ping: bucket layer refused the credentials (SignatureDoesNotMatch)",
+    });
+    expect(JSON.stringify(error)).not.toContain("of-another");
+  });
+
   it("says that a bucket does not exist and what to set", async () => {
     await expect(
       openS3BlobStore({ bucket: "elsewhere", endpoint: server.endpoint, credentials: server.credentials }),
@@ -151,7 +185,7 @@ describe("with a real S3-compatible server", () => {
       message: /bucket elsewhere does not exist.*S3_BUCKET/,
     });
   });
-});
+}
 
 it("says that nobody listens at the endpoint, without naming credentials", async () => {
   const error = await openS3BlobStore({

@@ -9,6 +9,7 @@
 import { randomUUID } from "node:crypto";
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import {
+  BLOB_LIST_LIMIT_MAX,
   type Blob,
   type BlobCallOptions,
   type BlobPage,
@@ -156,10 +157,11 @@ class S3BlobStore implements BlobStore {
     options: BlobCallOptions = {},
   ): Promise<BlobPage> {
     checkBlobLimit(query.limit);
+    // One more than asked for tells whether more follow: some servers call a page cut off when it is merely full.
     const command = new this.#commands.ListObjectsV2Command({
       Bucket: this.#bucket,
       Prefix: query.prefix,
-      MaxKeys: query.limit,
+      MaxKeys: Math.min(query.limit + 1, BLOB_LIST_LIMIT_MAX),
       ...(query.after === undefined ? {} : { StartAfter: query.after }),
     });
     return this.#call(`list ${query.prefix}`, "read", 0, options, async (abortSignal) => {
@@ -169,7 +171,8 @@ class S3BlobStore implements BlobStore {
         etag: object.ETag ?? "",
         sizeBytes: object.Size ?? 0,
       }));
-      return { entries, more: answer.IsTruncated ?? false };
+      const more = entries.length > query.limit || (answer.IsTruncated ?? false);
+      return { entries: entries.slice(0, query.limit), more };
     });
   }
 
