@@ -7,6 +7,8 @@ type ErrorCode string
 
 // The catalogue of error codes.
 const (
+	// Status 400. What arrived is not a request in HTTP/1.1. It reached no operation.
+	ErrorCodeBadRequest ErrorCode = "bad_request"
 	// Status 400. The request body is not parseable JSON.
 	ErrorCodeInvalidJson ErrorCode = "invalid_json"
 	// Status 400. The metric catalogue has no such family.
@@ -18,15 +20,20 @@ const (
 	ErrorCodeForbidden ErrorCode = "forbidden"
 	// Status 404. The resource or the route does not exist.
 	ErrorCodeNotFound ErrorCode = "not_found"
+	// Status 408. The request did not arrive within its time (60 s for its headers, 300 s for all of
+	// it). It reached no operation.
+	ErrorCodeRequestTimeout ErrorCode = "request_timeout"
 	// Status 409. The id is taken, or a parameter contradicts stored state.
 	ErrorCodeConflict ErrorCode = "conflict"
 	// Status 412. Only a snapshot may answer, and the latest one cannot.
 	ErrorCodePreconditionFailed ErrorCode = "precondition_failed"
 	// Status 413. The request body is larger than the gateway accepts (512 MiB after decompression;
-	// 16 MiB for a batch fetch, or for a query with `vector`).
+	// 16 MiB for a batch fetch, or for a query with `vector` or `nearest_to_id`).
 	ErrorCodePayloadTooLarge ErrorCode = "payload_too_large"
 	// Status 415. The request body's content type or content encoding is not one the operation reads.
 	ErrorCodeUnsupportedMediaType ErrorCode = "unsupported_media_type"
+	// Status 417. The request expects something with `Expect` that is not `100-continue`.
+	ErrorCodeExpectationFailed ErrorCode = "expectation_failed"
 	// Status 422. Well-formed JSON that the gateway refuses before doing anything. The message names
 	// the field and the rule.
 	ErrorCodeValidationError ErrorCode = "validation_error"
@@ -36,6 +43,8 @@ const (
 	ErrorCodeObjectStoreNotConfigured ErrorCode = "object_store_not_configured"
 	// Status 429. The gateway's own limit was reached. `Retry-After` gives the seconds to wait.
 	ErrorCodeRateLimited ErrorCode = "rate_limited"
+	// Status 431. Request line and headers are together larger than 16 KiB. It reached no operation.
+	ErrorCodeHeadersTooLarge ErrorCode = "headers_too_large"
 	// Status 500. A defect in the gateway. The message carries the request id to look up in its log.
 	ErrorCodeInternalError ErrorCode = "internal_error"
 	// Status 502. Turbopuffer could not be reached or answered nonsense. On a write, it surely was
@@ -55,7 +64,8 @@ const (
 // status decides.
 func (c ErrorCode) Retryable() bool {
 	switch c {
-	case ErrorCodeInvalidJson,
+	case ErrorCodeBadRequest,
+		ErrorCodeInvalidJson,
 		ErrorCodeInvalidFamily,
 		ErrorCodeUnauthorized,
 		ErrorCodeForbidden,
@@ -64,9 +74,11 @@ func (c ErrorCode) Retryable() bool {
 		ErrorCodePreconditionFailed,
 		ErrorCodePayloadTooLarge,
 		ErrorCodeUnsupportedMediaType,
+		ErrorCodeExpectationFailed,
 		ErrorCodeValidationError,
 		ErrorCodeUnsupportedByStore,
 		ErrorCodeObjectStoreNotConfigured,
+		ErrorCodeHeadersTooLarge,
 		ErrorCodeCacheCold:
 		return false
 	default:

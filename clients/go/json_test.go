@@ -128,7 +128,7 @@ func TestAResponseKeepsWhatThisVersionDoesNotKnow(t *testing.T) {
 	}
 	var want, got map[string]any
 	_, _ = json.Unmarshal([]byte(wire), &want), json.Unmarshal(again, &got)
-	want["stable_as_of"] = nil
+	want["stable_as_of"], want["next_cursor"] = nil, nil
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("came back as %s", again)
 	}

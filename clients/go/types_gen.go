@@ -203,9 +203,13 @@ type StatusResponse struct {
 
 // QueryRequest is a query. Fields not listed here are forwarded as they are.
 type QueryRequest struct {
-	// Find the nearest neighbours of this vector in the attribute `vector`. Excludes `rank_by`.
+	// Find the nearest neighbours of this vector in the attribute `vector`. Excludes `rank_by` and
+	// `nearest_to_id`.
 	Vector Vector `json:"vector,omitempty"`
-	RankBy RankBy `json:"rank_by,omitempty"`
+	// Find the nearest neighbours of the mean of these documents' vectors, themselves included. A
+	// bare id is taken too. Excludes `rank_by` and `vector`.
+	NearestToID []string `json:"nearest_to_id,omitempty"`
+	RankBy      RankBy   `json:"rank_by,omitempty"`
 	// Rows to return, up to 10,000. Default 10 with `vector`; Turbopuffer needs it or `limit`
 	// otherwise.
 	TopK  int64 `json:"top_k,omitempty"`
@@ -214,6 +218,15 @@ type QueryRequest struct {
 	Offset int64 `json:"offset,omitempty"`
 	// Keep only documents that pass. Default all.
 	Filters Filter `json:"filters,omitempty"`
+	// Keep only what was written by this time, milliseconds since 1970, or around the gateway.
+	// Excludes `between`.
+	AsOf *int64 `json:"as_of,omitempty"`
+	// Keep only what was written after the first and by the second time, milliseconds since 1970.
+	// Excludes `as_of`.
+	Between []int64 `json:"between,omitempty"`
+	// The `next_cursor` of the page before; the rest of the query must be the same. Default the first
+	// page.
+	Cursor string `json:"cursor,omitempty"`
 	// Attributes to return, true for all of them. Default none but the id.
 	IncludeAttributes any `json:"include_attributes,omitempty"`
 	// Return all attributes but these.
@@ -266,6 +279,8 @@ type QueryResponse struct {
 	// The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent
 	// while none is known.
 	StableAsOf *int64 `json:"stable_as_of"`
+	// Where the next page begins. Absent on the last one, and where a query has no pages.
+	NextCursor *string `json:"next_cursor"`
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
@@ -273,8 +288,8 @@ type QueryResponse struct {
 // BatchQueryRequest: Several queries and what holds for all of them. Fields not listed here are
 // forwarded as they are.
 type BatchQueryRequest struct {
-	// Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in
-	// Layer's `vector` form loses `vector`.
+	// Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in a
+	// form of Layer's own loses `vector`.
 	Queries []QueryRequest `json:"queries"`
 	// Fuse the answers into one, as `["RRF"]`. Default one answer a query.
 	RerankBy []any `json:"rerank_by,omitempty"`
@@ -282,6 +297,12 @@ type BatchQueryRequest struct {
 	Limit Limit `json:"limit,omitempty"`
 	// Rows of the fused answer to skip. Default 0.
 	Offset int64 `json:"offset,omitempty"`
+	// For every query: keep only what was written by this time, milliseconds since 1970, or around
+	// the gateway. Excludes `between`.
+	AsOf *int64 `json:"as_of,omitempty"`
+	// For every query: keep only what was written after the first and by the second time,
+	// milliseconds since 1970. Excludes `as_of`.
+	Between []int64 `json:"between,omitempty"`
 	// How vectors are written in the answer. Default float.
 	VectorEncoding BatchQueryRequestVectorEncoding `json:"vector_encoding,omitempty"`
 	Consistency    *Consistency                    `json:"consistency,omitempty"`

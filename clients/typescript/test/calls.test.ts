@@ -113,7 +113,7 @@ describe("answers", () => {
       {},
       {
         body: '{"rows":[{"id":9007199254740993,"$dist":0.5,"new":{}}],"extra":[]}',
-        headers: { "x-layer-stable-as-of": "17" },
+        headers: { "x-layer-stable-as-of": "17", "x-layer-next-cursor": "eyJ2IjoxfQ" },
       },
       { body: { rows: [] } },
     );
@@ -121,8 +121,12 @@ describe("answers", () => {
       rows: [{ id: 9007199254740993n, $dist: 0.5, new: {} }],
       extra: [],
       stable_as_of: 17,
+      next_cursor: "eyJ2IjoxfQ",
     });
-    expect((await client.queryNamespace("p", { vector: [1] })).stable_as_of).toBeNull();
+    expect(await client.queryNamespace("p", { vector: [1] })).toMatchObject({
+      stable_as_of: null,
+      next_cursor: null,
+    });
   });
 
   it("returns data and perf on request", async () => {

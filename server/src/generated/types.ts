@@ -230,8 +230,16 @@ export interface StatusResponse {
 
 /** A query. Fields not listed here are forwarded as they are. */
 export interface QueryRequest {
-  /** Find the nearest neighbours of this vector in the attribute `vector`. Excludes `rank_by`. */
+  /**
+   * Find the nearest neighbours of this vector in the attribute `vector`. Excludes `rank_by` and
+   * `nearest_to_id`.
+   */
   vector?: Vector;
+  /**
+   * Find the nearest neighbours of the mean of these documents' vectors, themselves included. A bare id is
+   * taken too. Excludes `rank_by` and `vector`.
+   */
+  nearest_to_id?: string[];
   rank_by?: RankBy;
   /** Rows to return, up to 10,000. Default 10 with `vector`; Turbopuffer needs it or `limit` otherwise. */
   top_k?: number;
@@ -240,6 +248,18 @@ export interface QueryRequest {
   offset?: number;
   /** Keep only documents that pass. Default all. */
   filters?: Filter;
+  /**
+   * Keep only what was written by this time, milliseconds since 1970, or around the gateway. Excludes
+   * `between`.
+   */
+  as_of?: number | null;
+  /**
+   * Keep only what was written after the first and by the second time, milliseconds since 1970. Excludes
+   * `as_of`.
+   */
+  between?: number[];
+  /** The `next_cursor` of the page before; the rest of the query must be the same. Default the first page. */
+  cursor?: string;
   /** Attributes to return, true for all of them. Default none but the id. */
   include_attributes?: boolean | string[];
   /** Return all attributes but these. */
@@ -284,8 +304,8 @@ export interface QueryResponse {
 /** Several queries and what holds for all of them. Fields not listed here are forwarded as they are. */
 export interface BatchQueryRequest {
   /**
-   * Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in Layer's
-   * `vector` form loses `vector`.
+   * Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in a form of
+   * Layer's own loses `vector`.
    */
   queries: QueryRequest[];
   /** Fuse the answers into one, as `["RRF"]`. Default one answer a query. */
@@ -294,6 +314,16 @@ export interface BatchQueryRequest {
   limit?: Limit;
   /** Rows of the fused answer to skip. Default 0. */
   offset?: number;
+  /**
+   * For every query: keep only what was written by this time, milliseconds since 1970, or around the
+   * gateway. Excludes `between`.
+   */
+  as_of?: number | null;
+  /**
+   * For every query: keep only what was written after the first and by the second time, milliseconds since
+   * 1970. Excludes `as_of`.
+   */
+  between?: number[];
   /** How vectors are written in the answer. Default float. */
   vector_encoding?: "float" | "base64";
   consistency?: Consistency;
@@ -654,19 +684,23 @@ export interface NotReady {
 
 /** Machine code of an error that the gateway itself produces. The catalogue is closed. */
 export type ErrorCode =
+  | "bad_request"
   | "invalid_json"
   | "invalid_family"
   | "unauthorized"
   | "forbidden"
   | "not_found"
+  | "request_timeout"
   | "conflict"
   | "precondition_failed"
   | "payload_too_large"
   | "unsupported_media_type"
+  | "expectation_failed"
   | "validation_error"
   | "UnsupportedByStore"
   | "object_store_not_configured"
   | "rate_limited"
+  | "headers_too_large"
   | "internal_error"
   | "upstream_error"
   | "cache_cold"

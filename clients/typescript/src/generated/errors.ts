@@ -2,6 +2,8 @@
 
 /** The gateway's error codes: the HTTP status each comes with, and whether the call may be tried again. */
 export const errorCatalogue = {
+  /** What arrived is not a request in HTTP/1.1. It reached no operation. */
+  bad_request: { status: 400, retryable: false },
   /** The request body is not parseable JSON. */
   invalid_json: { status: 400, retryable: false },
   /** The metric catalogue has no such family. */
@@ -12,17 +14,24 @@ export const errorCatalogue = {
   forbidden: { status: 403, retryable: false },
   /** The resource or the route does not exist. */
   not_found: { status: 404, retryable: false },
+  /**
+   * The request did not arrive within its time (60 s for its headers, 300 s for all of it). It reached no
+   * operation.
+   */
+  request_timeout: { status: 408, retryable: true },
   /** The id is taken, or a parameter contradicts stored state. */
   conflict: { status: 409, retryable: false },
   /** Only a snapshot may answer, and the latest one cannot. */
   precondition_failed: { status: 412, retryable: false },
   /**
    * The request body is larger than the gateway accepts (512 MiB after decompression; 16 MiB for a batch
-   * fetch, or for a query with `vector`).
+   * fetch, or for a query with `vector` or `nearest_to_id`).
    */
   payload_too_large: { status: 413, retryable: false },
   /** The request body's content type or content encoding is not one the operation reads. */
   unsupported_media_type: { status: 415, retryable: false },
+  /** The request expects something with `Expect` that is not `100-continue`. */
+  expectation_failed: { status: 417, retryable: false },
   /**
    * Well-formed JSON that the gateway refuses before doing anything. The message names the field and the
    * rule.
@@ -34,6 +43,8 @@ export const errorCatalogue = {
   object_store_not_configured: { status: 422, retryable: false },
   /** The gateway's own limit was reached. `Retry-After` gives the seconds to wait. */
   rate_limited: { status: 429, retryable: true },
+  /** Request line and headers are together larger than 16 KiB. It reached no operation. */
+  headers_too_large: { status: 431, retryable: false },
   /** A defect in the gateway. The message carries the request id to look up in its log. */
   internal_error: { status: 500, retryable: true },
   /** Turbopuffer could not be reached or answered nonsense. On a write, it surely was not applied. */

@@ -53,6 +53,8 @@ export type QueryNamespaceResult = QueryResponse & {
    * none is known.
    */
   stable_as_of: number | null;
+  /** Where the next page begins. Absent on the last one, and where a query has no pages. */
+  next_cursor: string | null;
 };
 
 /** What `batchQueryNamespace` returns: the body, with fields from the answer's headers. */
@@ -281,13 +283,23 @@ export class Operations {
   /**
    * Query a namespace. `POST /v2/namespaces/{namespace}/query`
    *
-   * A ranked, filtered or aggregated read. With `vector` the gateway builds the ranking: nearest neighbours
-   * of the attribute `vector`, `top_k` 10 unless given, eventual consistency unless given. Any other body is
-   * Turbopuffer's own query and is forwarded as it is, bytes untouched.
+   * A ranked, filtered or aggregated read. With `vector` or `nearest_to_id` the gateway builds the ranking:
+   * nearest neighbours in the attribute `vector`, `top_k` 10 unless given, eventual consistency unless
+   * given. Any other body is Turbopuffer's own query, whose bytes are kept.
    *
-   * Exactly one of `vector` and `rank_by` ranks a query; an aggregation needs neither. All other fields are
-   * kept on both paths. In the `vector` form the name `vector` is dropped from a list in
-   * `include_attributes`, which `x-layer-warning` reports.
+   * Exactly one of `vector`, `nearest_to_id` and `rank_by` ranks a query; an aggregation needs none. All
+   * other fields are kept on both paths. In the forms of Layer's own the name `vector` is dropped from a
+   * list in `include_attributes`, which `x-layer-warning` reports.
+   *
+   * While the namespace's index is known to be catching up, only rows stamped at or before the watermark are
+   * shown, which `x-layer-stable-as-of` tells: one settled cut, in which no older row appears later. Rows
+   * written around the gateway have no stamp and stay visible. When Turbopuffer answers 429, the query is
+   * sent once more with that filter.
+   *
+   * `x-layer-next-cursor` comes with a full page of a ranked query, down to row 10,000. The next page is the
+   * same query with that `cursor`, at the same watermark. Only exact rankings (order by attribute, kNN, full
+   * text) promise neither gap nor repeat, and only while nobody writes; nearest neighbours by `ANN` are
+   * approximate. `traceparent` continues a valid trace of the caller, or begins one.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
    *
@@ -313,7 +325,8 @@ export class Operations {
    * Run several queries at once. `POST /v2/namespaces/{namespace}/query?stainless_overload=multiQuery`
    *
    * Runs 1 to 16 queries over one snapshot of the namespace and answers each in its place. A query is
-   * Turbopuffer's own, or Layer's `vector` form. With `rerank_by` the answers are fused into one.
+   * Turbopuffer's own, or one of Layer's forms. With `rerank_by` the answers are fused into one. All of them
+   * are held to the watermark, or none.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
    *
@@ -656,7 +669,10 @@ const OPERATIONS = {
     fallthrough: "simple",
     body: "required",
     result: "object",
-    meta: [{ header: "x-layer-stable-as-of", field: "stable_as_of", type: "integer" }],
+    meta: [
+      { header: "x-layer-stable-as-of", field: "stable_as_of", type: "integer" },
+      { header: "x-layer-next-cursor", field: "next_cursor", type: "string" },
+    ],
   },
   batchQueryNamespace: {
     id: "batchQueryNamespace",

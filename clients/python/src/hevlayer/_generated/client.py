@@ -486,13 +486,24 @@ class Hevlayer(SyncClient):
     ) -> QueryResponse | LayerResponse[QueryResponse]:
         """Query a namespace.
 
-        A ranked, filtered or aggregated read. With `vector` the gateway builds the ranking: nearest
-        neighbours of the attribute `vector`, `top_k` 10 unless given, eventual consistency unless given.
-        Any other body is Turbopuffer's own query and is forwarded as it is, bytes untouched.
+        A ranked, filtered or aggregated read. With `vector` or `nearest_to_id` the gateway builds the
+        ranking: nearest neighbours in the attribute `vector`, `top_k` 10 unless given, eventual
+        consistency unless given. Any other body is Turbopuffer's own query, whose bytes are kept.
 
-        Exactly one of `vector` and `rank_by` ranks a query; an aggregation needs neither. All other
-        fields are kept on both paths. In the `vector` form the name `vector` is dropped from a list in
-        `include_attributes`, which `x-layer-warning` reports.
+        Exactly one of `vector`, `nearest_to_id` and `rank_by` ranks a query; an aggregation needs none.
+        All other fields are kept on both paths. In the forms of Layer's own the name `vector` is dropped
+        from a list in `include_attributes`, which `x-layer-warning` reports.
+
+        While the namespace's index is known to be catching up, only rows stamped at or before the
+        watermark are shown, which `x-layer-stable-as-of` tells: one settled cut, in which no older row
+        appears later. Rows written around the gateway have no stamp and stay visible. When Turbopuffer
+        answers 429, the query is sent once more with that filter.
+
+        `x-layer-next-cursor` comes with a full page of a ranked query, down to row 10,000. The next page
+        is the same query with that `cursor`, at the same watermark. Only exact rankings (order by
+        attribute, kNN, full text) promise neither gap nor repeat, and only while nobody writes; nearest
+        neighbours by `ANN` are approximate. `traceparent` continues a valid trace of the caller, or
+        begins one.
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
@@ -549,7 +560,8 @@ class Hevlayer(SyncClient):
         """Run several queries at once.
 
         Runs 1 to 16 queries over one snapshot of the namespace and answers each in its place. A query is
-        Turbopuffer's own, or Layer's `vector` form. With `rerank_by` the answers are fused into one.
+        Turbopuffer's own, or one of Layer's forms. With `rerank_by` the answers are fused into one. All
+        of them are held to the watermark, or none.
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.

@@ -7,19 +7,23 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 ErrorCode: TypeAlias = Literal[
+    "bad_request",
     "invalid_json",
     "invalid_family",
     "unauthorized",
     "forbidden",
     "not_found",
+    "request_timeout",
     "conflict",
     "precondition_failed",
     "payload_too_large",
     "unsupported_media_type",
+    "expectation_failed",
     "validation_error",
     "UnsupportedByStore",
     "object_store_not_configured",
     "rate_limited",
+    "headers_too_large",
     "internal_error",
     "upstream_error",
     "cache_cold",
@@ -42,6 +46,9 @@ class ErrorCodeInfo(NamedTuple):
 
 
 ERROR_CODES: Final[dict[ErrorCode, ErrorCodeInfo]] = {
+    "bad_request": ErrorCodeInfo(
+        400, False, "What arrived is not a request in HTTP/1.1. It reached no operation."
+    ),
     "invalid_json": ErrorCodeInfo(400, False, "The request body is not parseable JSON."),
     "invalid_family": ErrorCodeInfo(400, False, "The metric catalogue has no such family."),
     "unauthorized": ErrorCodeInfo(
@@ -53,6 +60,11 @@ ERROR_CODES: Final[dict[ErrorCode, ErrorCodeInfo]] = {
         "The key is known, but its scope, namespace grant or lifecycle refuses the call. `reason` says which.",
     ),
     "not_found": ErrorCodeInfo(404, False, "The resource or the route does not exist."),
+    "request_timeout": ErrorCodeInfo(
+        408,
+        True,
+        "The request did not arrive within its time (60 s for its headers, 300 s for all of it). It reached no operation.",
+    ),
     "conflict": ErrorCodeInfo(409, False, "The id is taken, or a parameter contradicts stored state."),
     "precondition_failed": ErrorCodeInfo(
         412, False, "Only a snapshot may answer, and the latest one cannot."
@@ -60,10 +72,13 @@ ERROR_CODES: Final[dict[ErrorCode, ErrorCodeInfo]] = {
     "payload_too_large": ErrorCodeInfo(
         413,
         False,
-        "The request body is larger than the gateway accepts (512 MiB after decompression; 16 MiB for a batch fetch, or for a query with `vector`).",
+        "The request body is larger than the gateway accepts (512 MiB after decompression; 16 MiB for a batch fetch, or for a query with `vector` or `nearest_to_id`).",
     ),
     "unsupported_media_type": ErrorCodeInfo(
         415, False, "The request body's content type or content encoding is not one the operation reads."
+    ),
+    "expectation_failed": ErrorCodeInfo(
+        417, False, "The request expects something with `Expect` that is not `100-continue`."
     ),
     "validation_error": ErrorCodeInfo(
         422,
@@ -78,6 +93,9 @@ ERROR_CODES: Final[dict[ErrorCode, ErrorCodeInfo]] = {
     ),
     "rate_limited": ErrorCodeInfo(
         429, True, "The gateway's own limit was reached. `Retry-After` gives the seconds to wait."
+    ),
+    "headers_too_large": ErrorCodeInfo(
+        431, False, "Request line and headers are together larger than 16 KiB. It reached no operation."
     ),
     "internal_error": ErrorCodeInfo(
         500, True, "A defect in the gateway. The message carries the request id to look up in its log."

@@ -184,7 +184,13 @@ class QueryRequest(TypedDict, total=False):
     """A query. Fields not listed here are forwarded as they are."""
 
     vector: Vector
-    """Find the nearest neighbours of this vector in the attribute `vector`. Excludes `rank_by`."""
+    """Find the nearest neighbours of this vector in the attribute `vector`. Excludes `rank_by` and
+    `nearest_to_id`.
+    """
+    nearest_to_id: Sequence[str]
+    """Find the nearest neighbours of the mean of these documents' vectors, themselves included. A bare id is
+    taken too. Excludes `rank_by` and `vector`.
+    """
     rank_by: RankBy
     """A Turbopuffer rank expression. `[attribute, "ANN", vector]`, `[attribute, "BM25", text]`, `[attribute,
     "asc"]`, `["Sum", [expression, ...]]` and their kin.
@@ -197,6 +203,16 @@ class QueryRequest(TypedDict, total=False):
     """Rows to skip. Default 0."""
     filters: Filter
     """Keep only documents that pass. Default all."""
+    as_of: int | None
+    """Keep only what was written by this time, milliseconds since 1970, or around the gateway. Excludes
+    `between`.
+    """
+    between: Sequence[int]
+    """Keep only what was written after the first and by the second time, milliseconds since 1970. Excludes
+    `as_of`.
+    """
+    cursor: str
+    """The `next_cursor` of the page before; the rest of the query must be the same. Default the first page."""
     include_attributes: bool | Sequence[str]
     """Attributes to return, true for all of them. Default none but the id."""
     exclude_attributes: Sequence[str]
@@ -249,14 +265,16 @@ class QueryResponse(Model):
     """The watermark, milliseconds since 1970, up to which the index was known to be caught up. Absent while
     none is known.
     """
+    next_cursor: Annotated[str | None, FromHeader("x-layer-next-cursor")]
+    """Where the next page begins. Absent on the last one, and where a query has no pages."""
 
 
 class BatchQueryRequest(TypedDict, total=False):
     """Several queries and what holds for all of them. Fields not listed here are forwarded as they are."""
 
     queries: Required[Sequence[QueryRequest]]
-    """Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in Layer's
-    `vector` form loses `vector`.
+    """Queries, 1 to 16. One may not carry `cursor`, `as_of` or `between`; a list of attributes in a form of
+    Layer's own loses `vector`.
     """
     rerank_by: Sequence[Any]
     """Fuse the answers into one, as `["RRF"]`. Default one answer a query."""
@@ -264,6 +282,14 @@ class BatchQueryRequest(TypedDict, total=False):
     """Rows of the fused answer. Default all."""
     offset: int
     """Rows of the fused answer to skip. Default 0."""
+    as_of: int | None
+    """For every query: keep only what was written by this time, milliseconds since 1970, or around the
+    gateway. Excludes `between`.
+    """
+    between: Sequence[int]
+    """For every query: keep only what was written after the first and by the second time, milliseconds since
+    1970. Excludes `as_of`.
+    """
     vector_encoding: Literal["float", "base64"]
     """How vectors are written in the answer. Default float."""
     consistency: Consistency
