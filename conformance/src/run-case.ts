@@ -79,7 +79,7 @@ async function setStage(
   const url = await servers.url(scenario.server);
   if (scenario.server === "upstream") {
     const upstream = await servers.upstream();
-    const script = upstream.open(namespace, expand(scenario.script ?? [], variables));
+    const script = upstream.open(namespace, expand(scenario.script ?? [], variables), true);
     return { url, script, close: async () => upstream.release(namespace) };
   }
   return {

@@ -3,6 +3,10 @@
  *
  * A script is strict in both directions. A request that no answer is left for, and an answer that nothing asked for, are
  * both reported, so a scenario cannot pass by accident when a client sends one request too many or too few.
+ *
+ * A gateway also asks on its own account: it reads the metadata of namespaces that it has seen written or described, whenever
+ * it sees fit. Where a script does not say how that read is answered, the namespace does not exist, which makes a gateway
+ * stop asking, and the read stands in no record.
  */
 import type { Answer } from "./scenario.js";
 
@@ -18,23 +22,32 @@ export interface RecordedRequest {
   body: Buffer;
 }
 
+/** What a gateway may ask Turbopuffer without having been asked. */
+const GATEWAYS_OWN = /^GET \/v2\/namespaces\/[^/]+\/metadata$/;
+const NOT_FOUND: Answer = { status: 404, json: { status: "error", error: "namespace was not found" } };
+
 export class Script {
   readonly requests: RecordedRequest[] = [];
   readonly unexpected: string[] = [];
   readonly #answers: { answer: Answer; used: number }[];
+  readonly #behindGateway: boolean;
 
-  constructor(answers: readonly Answer[]) {
+  /** @param behindGateway the requests come from a gateway, which has some of its own to make */
+  constructor(answers: readonly Answer[], behindGateway = false) {
     this.#answers = answers.map((answer) => ({ answer, used: 0 }));
+    this.#behindGateway = behindGateway;
   }
 
   /** Records the request and chooses the first answer that fits and is not used up; undefined when none is left. */
   take(request: RecordedRequest): Answer | undefined {
-    this.requests.push(request);
     const line = `${request.method} ${request.path}`;
+    const isOwn = this.#behindGateway && GATEWAYS_OWN.test(line);
     const entry = this.#answers.find(({ answer, used }) => {
       const left = answer.times === "any" || used < (answer.times ?? 1);
-      return left && (answer.on === undefined || answer.on === line);
+      return left && (answer.on === line || (answer.on === undefined && !isOwn));
     });
+    if (entry === undefined && isOwn) return NOT_FOUND;
+    this.requests.push(request);
     if (entry === undefined) {
       this.unexpected.push(line);
       return undefined;

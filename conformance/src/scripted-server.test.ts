@@ -37,6 +37,29 @@ describe("the scripted server", () => {
     expect((await fetch(`${server.url}/v2/left`)).status).toBe(404);
   });
 
+  it("answers what a gateway asks on its own account, as its script says or else that nothing is there", async () => {
+    const metadata = `${server.url}/v2/namespaces/polled/metadata`;
+    const script = server.open(
+      "polled",
+      [{ json: { any: 1 } }, { on: "GET /v2/namespaces/polled/metadata", json: { index: 1 } }],
+      true,
+    );
+    expect(await (await fetch(metadata)).text()).toBe('{"index":1}');
+    expect((await fetch(metadata)).status).toBe(404);
+    expect(await (await fetch(`${server.url}/v2/namespaces/polled`)).text()).toBe('{"any":1}');
+    expect(script.problems()).toEqual([]);
+    expect(script.requests.map(({ path }) => path)).toEqual([
+      "/v2/namespaces/polled/metadata",
+      "/v2/namespaces/polled",
+    ]);
+  });
+
+  it("takes nothing for a gateway's own where there is no gateway", async () => {
+    const script = server.open("alone", []);
+    await fetch(`${server.url}/v2/namespaces/alone/metadata`);
+    expect(script.problems()).toEqual(["script: no answer was left for GET /v2/namespaces/alone/metadata"]);
+  });
+
   it("resets, cuts short and stalls on command", async () => {
     server.open("/fault", [
       { reset: true },

@@ -15,8 +15,11 @@ import { printJson } from "./values.js";
 
 export interface ScriptedServer {
   url: string;
-  /** Serves `answers` to requests whose target contains `mark`; an empty mark takes every request. */
-  open(mark: string, answers: readonly Answer[]): Script;
+  /**
+   * Serves `answers` to requests whose target contains `mark`; an empty mark takes every request.
+   * @param behindGateway the requests come from a gateway, which has some of its own to make. Default false.
+   */
+  open(mark: string, answers: readonly Answer[], behindGateway?: boolean): Script;
   /** Forgets a mark. Requests that carry it are then nobody's. */
   release(mark: string): void;
   close(): Promise<void>;
@@ -38,8 +41,8 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   const port = await listen(server, 0);
   return {
     url: `http://127.0.0.1:${port}`,
-    open(mark, answers) {
-      const script = new Script(answers);
+    open(mark, answers, behindGateway = false) {
+      const script = new Script(answers, behindGateway);
       scripts.set(mark, script);
       return script;
     },
