@@ -1,7 +1,8 @@
 /**
  * Every sample of the guides runs as written, in a project made the way the guide says, against a running gateway.
  *
- * The packages are installed from what a release would publish: the npm tarball, a wheel, the Go module.
+ * The packages are installed from a checkout, as the guides say, in the form that a release would publish: the npm tarball,
+ * a wheel, the Go module.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -40,6 +41,21 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Installs a client in `project` as its guide says for a checkout. */
+async function installAsTheGuideSays(guide: string, project: string, path = process.env.PATH): Promise<void> {
+  const [sample] = samplesOf(guide, ["bash"]);
+  const env = {
+    ...process.env,
+    PATH: path,
+    LAYER_CHECKOUT: ROOT,
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_prefer_offline: "true",
+  };
+  const script = `set -eu\n${sample?.text ?? expect.unreachable(`${guide} does not say how`)}`;
+  await run("bash", ["-c", script], { cwd: project, env, timeout: INSTALL_TIMEOUT_MS });
+}
+
 /** Runs a program of a sample with the environment the guides name. */
 function runSample(command: string, args: string[], cwd: string) {
   const env = { ...process.env, LAYER_GATEWAY_URL: gateway.url, LAYER_GATEWAY_API_KEY: KEY };
@@ -56,15 +72,7 @@ describe("the TypeScript samples run as written", () => {
       join(project, "package.json"),
       JSON.stringify({ name: "sample", private: true, type: "module" }),
     );
-    const packed = await run("npm", ["pack", "--silent", "--pack-destination", project], {
-      cwd: join(ROOT, "clients/typescript"),
-      timeout: INSTALL_TIMEOUT_MS,
-    });
-    const tarball = join(project, packed.stdout.trim().split("\n").at(-1) ?? "");
-    await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", tarball], {
-      cwd: project,
-      timeout: INSTALL_TIMEOUT_MS,
-    });
+    await installAsTheGuideSays("clients/typescript/README.md", project);
   }, INSTALL_TIMEOUT_MS);
 
   const samples = ["README.md", "clients/typescript/README.md"].flatMap((file) => samplesOf(file, ["ts"]));
@@ -109,9 +117,8 @@ describe("the Python samples run as written", () => {
     const environment = join(folder, "python");
     await run(process.env.PYTHON ?? "python3", ["-m", "venv", environment], { timeout: INSTALL_TIMEOUT_MS });
     python = join(environment, "bin/python");
-    await run(python, ["-m", "pip", "install", "--quiet", join(ROOT, "clients/python")], {
-      timeout: INSTALL_TIMEOUT_MS,
-    });
+    const path = `${join(environment, "bin")}:${process.env.PATH ?? ""}`;
+    await installAsTheGuideSays("clients/python/README.md", folder, path);
   }, INSTALL_TIMEOUT_MS);
 
   it.each(["README.md", "clients/python/README.md"].flatMap((file) => samplesOf(file, ["python"])))(
@@ -129,13 +136,8 @@ describe("the Go samples run as written", () => {
   it.each(samples)("$name", { timeout: SAMPLE_TIMEOUT_MS }, async ({ text }) => {
     const project = await mkdtemp(join(folder, "go-"));
     await writeFile(join(project, "main.go"), text);
-    const module = "github.com/hev/layer/clients/go";
     await run("go", ["mod", "init", "sample"], { cwd: project });
-    await run(
-      "go",
-      ["mod", "edit", `-replace=${module}=${join(ROOT, "clients/go")}`, `-require=${module}@v0.0.0`],
-      { cwd: project },
-    );
+    await installAsTheGuideSays("clients/go/README.md", project);
     await runSample("go", ["run", "."], project);
   });
 });
