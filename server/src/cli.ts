@@ -66,7 +66,7 @@ async function serve(config: Config, { print, stopped }: Surroundings): Promise<
   const log = createLog(config.logLevel);
   const gateway = await compose(config, { log });
   try {
-    const server = await listen(gateway.app, gateway.drain, {
+    const server = await listen(gateway.served, {
       ...limits,
       host: config.host,
       port: config.port,

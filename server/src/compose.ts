@@ -6,7 +6,6 @@
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Express } from "express";
 import { createPrometheusMetrics, type PrometheusMetrics } from "./adapters/metrics/prometheus.js";
 import { createEmbeddedUpstream } from "./adapters/upstream/embedded.js";
 import {
@@ -37,8 +36,9 @@ import { createWarmHandlers } from "./handlers/warm.js";
 import { createApp } from "./http/app.js";
 import { createStoreKeyAuthenticator } from "./http/auth.js";
 import { createBodyBudget } from "./http/body-budget.js";
-import { createDrainState, type DrainState } from "./http/drain.js";
+import { createDrainState } from "./http/drain.js";
 import { createPage } from "./http/page.js";
+import type { Served } from "./http/server.js";
 import { readSpec } from "./http/spec-document.js";
 import type { Log } from "./log.js";
 import type { Upstream } from "./ports/upstream.js";
@@ -47,8 +47,8 @@ import { LOCAL_KEY, limits } from "./settings.js";
 import { readVersion } from "./version.js";
 
 export interface Gateway {
-  readonly app: Express;
-  readonly drain: DrainState;
+  /** What a server serves. */
+  readonly served: Served;
   /** Where rows live, in words for people: a directory or a URL. */
   readonly storeLocation: string;
   /** What stands behind the other ports. */
@@ -145,8 +145,7 @@ export async function compose(
     { corsOrigins: config.corsOrigins, validateResponses: config.validateResponses },
   );
   return {
-    app,
-    drain,
+    served: { app, drain, log, metrics, newId: randomUUID },
     storeLocation: store.location,
     engineUrl: store.engineUrl,
     stores,

@@ -1,7 +1,6 @@
 /** The application over recording handlers, for tests of everything around a handler. */
 
 import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { systemClock } from "../src/clock.js";
 import type { Handlers } from "../src/generated/handlers.js";
 import { routes } from "../src/generated/routes.js";
@@ -10,7 +9,7 @@ import { type Authenticate, createStoreKeyAuthenticator } from "../src/http/auth
 import { createBodyBudget } from "../src/http/body-budget.js";
 import type { CallContext } from "../src/http/call-context.js";
 import { createDrainState, type DrainState } from "../src/http/drain.js";
-import { createExpressServer } from "../src/http/express-server.js";
+import { listen } from "../src/http/server.js";
 import { readSpec } from "../src/http/spec-document.js";
 import { createLog } from "../src/log.js";
 import { type Metrics, noMetrics } from "../src/metrics.js";
@@ -47,6 +46,8 @@ export interface TestAppOptions extends Partial<AppOptions> {
   readonly bodyMaxBytes?: number;
   readonly parsedBodyMaxBytes?: number;
   readonly budgetBytes?: number;
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
   readonly metrics?: Metrics;
   /** What every handler answers; the default is a small JSON object. */
   readonly answer?: (call: RecordedCall) => Promise<unknown>;
@@ -56,7 +57,10 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const calls: RecordedCall[] = [];
   const logLines: Record<string, unknown>[] = [];
   const drain = createDrainState("/nonexistent/drain-marker");
+  const log = createLog("info", { write: (line) => void logLines.push(JSON.parse(line)) });
+  const { metrics = noMetrics } = options;
   let nextId = 1;
+  const newId = () => `id-${nextId++}`;
   const app = createApp(
     {
       handlers: recordingHandlers(
@@ -66,8 +70,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       spec: await spec,
       page: (_request, response) => void response.type("html").send("page"),
       clock: systemClock,
-      log: createLog("info", { write: (line) => void logLines.push(JSON.parse(line)) }),
-      newId: () => `id-${nextId++}`,
+      log,
+      newId,
       authenticate: options.authenticate ?? createStoreKeyAuthenticator(KEY),
       bodies: {
         maxBytes: options.bodyMaxBytes ?? 1024 * 1024,
@@ -75,13 +79,21 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
         budget: createBodyBudget(options.budgetBytes ?? 64 * 1024 * 1024),
       },
       drain,
-      metrics: options.metrics ?? noMetrics,
+      metrics,
     },
     { corsOrigins: options.corsOrigins ?? [], validateResponses: options.validateResponses ?? false },
   );
-  const server = createExpressServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, close } = await listen(
+    { app, drain, log, metrics, newId },
+    {
+      host: "127.0.0.1",
+      port: 0,
+      keepAliveTimeoutMs: 5_000,
+      headersTimeoutMs: options.headersTimeoutMs ?? 60_000,
+      requestTimeoutMs: options.requestTimeoutMs ?? 300_000,
+      timeoutCheckMs: 20,
+    },
+  );
   return {
     url,
     calls,
@@ -90,11 +102,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     request: (path, init = {}) =>
       fetch(url + path, { ...init, headers: { authorization: `Bearer ${KEY}`, ...init.headers } }),
     requestRaw: (path) => getRaw(url, path),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => close(0).then(() => undefined),
   };
 }
 

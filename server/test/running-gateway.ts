@@ -35,7 +35,7 @@ export async function startGateway(environment: Record<string, string> = {}): Pr
   const logLines: Record<string, unknown>[] = [];
   const log = createLog("debug", { write: (line) => void logLines.push(JSON.parse(line)) });
   const gateway = await compose(config, { log });
-  const server = await listen(gateway.app, gateway.drain, {
+  const server = await listen(gateway.served, {
     ...limits,
     host: config.host,
     port: config.port,

@@ -2,6 +2,7 @@
 
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Clock } from "../clock.js";
+import { AppError } from "../errors.js";
 import type { Log } from "../log.js";
 import type { Metrics } from "../metrics.js";
 import { RequestNotes } from "../request-notes.js";
@@ -39,7 +40,9 @@ export function createBegin({ clock, log, drain, metrics, newId }: BeginDependen
       recordRequest(metrics, { state, status, endedAt });
       logRequest(log, endedAt, state, path, response);
     });
-    next();
+    if (request.headers.host === undefined && request.httpVersion === "1.1")
+      next(new AppError("bad_request", "the request has no host header, which http/1.1 demands"));
+    else next();
   };
 }
 

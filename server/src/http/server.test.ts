@@ -18,21 +18,14 @@ const options = {
   headersTimeoutMs: 60_000,
   requestTimeoutMs: 300_000,
 };
+const told = { log: createLog("silent"), metrics: noMetrics, newId: () => "id" };
 const NO_MARKER = "/nonexistent/marker";
 
 function slowApp(drain: DrainState) {
   let finish = () => {};
   const started = { count: 0 };
   const app = express();
-  app.use(
-    createBegin({
-      clock: systemClock,
-      log: createLog("silent"),
-      newId: () => "id",
-      drain,
-      metrics: noMetrics,
-    }),
-  );
+  app.use(createBegin({ clock: systemClock, drain, ...told }));
   app.get("/slow", async (_request, response) => {
     started.count++;
     await new Promise<void>((resolve) => {
@@ -48,7 +41,7 @@ describe("the server", () => {
   it("finishes the requests in flight before it closes, and takes new ones meanwhile", async () => {
     const drain = createDrainState(NO_MARKER);
     const { app, started, finish } = slowApp(drain);
-    const server = await listen(app, drain, options);
+    const server = await listen({ app, drain, ...told }, options);
     const slow = fetch(`${server.url}/slow`);
     await expect.poll(() => started.count).toBe(1);
     const closed = server.close(10_000);
@@ -63,7 +56,7 @@ describe("the server", () => {
   it("cuts off what does not finish in time, and says how much", async () => {
     const drain = createDrainState(NO_MARKER);
     const { app, started } = slowApp(drain);
-    const server = await listen(app, drain, options);
+    const server = await listen({ app, drain, ...told }, options);
     const slow = fetch(`${server.url}/slow`);
     slow.catch(() => {});
     await expect.poll(() => started.count).toBe(1);
@@ -74,7 +67,7 @@ describe("the server", () => {
   it("closes at once when nothing is in flight, idle connections included", async () => {
     const drain = createDrainState(NO_MARKER);
     const { app } = slowApp(drain);
-    const server = await listen(app, drain, options);
+    const server = await listen({ app, drain, ...told }, options);
     await (await fetch(`${server.url}/fast`)).text();
     const before = performance.now();
     await server.close(10_000);
@@ -84,7 +77,7 @@ describe("the server", () => {
   it("keeps idle connections for longer than a load balancer does", async () => {
     const drain = createDrainState(NO_MARKER);
     const { app } = slowApp(drain);
-    const server = await listen(app, drain, options);
+    const server = await listen({ app, drain, ...told }, options);
     const answer = await fetch(`${server.url}/fast`);
     expect(answer.headers.get("keep-alive")).toBe("timeout=75");
     await answer.text();
@@ -95,7 +88,9 @@ describe("the server", () => {
     const holder = net.createServer();
     await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
     const { port } = holder.address() as net.AddressInfo;
-    await expect(listen(express(), createDrainState(NO_MARKER), { ...options, port })).rejects.toThrow(
+    await expect(
+      listen({ app: express(), drain: createDrainState(NO_MARKER), ...told }, { ...options, port }),
+    ).rejects.toThrow(
       `PORT=${port}: another process listens on 127.0.0.1:${port}; stop it, or set PORT to a free port`,
     );
     await new Promise((resolve) => holder.close(resolve));
@@ -103,7 +98,10 @@ describe("the server", () => {
 
   it("names an address that is not this machine's", async () => {
     await expect(
-      listen(express(), createDrainState(NO_MARKER), { ...options, host: "192.0.2.1" }),
+      listen(
+        { app: express(), drain: createDrainState(NO_MARKER), ...told },
+        { ...options, host: "192.0.2.1" },
+      ),
     ).rejects.toThrow(
       /^HOST=192\.0\.2\.1: cannot be listened on \(EADDRNOTAVAIL\); set HOST to an address of this machine$/,
     );

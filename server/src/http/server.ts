@@ -9,6 +9,7 @@ import type { Express } from "express";
 import { StartError } from "../errors.js";
 import type { DrainState } from "./drain.js";
 import { createExpressServer } from "./express-server.js";
+import { answerRefusals, type RefusalDependencies } from "./parser-refusals.js";
 
 export interface ListenOptions {
   readonly host: string;
@@ -17,6 +18,8 @@ export interface ListenOptions {
   readonly keepAliveTimeoutMs: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** How often both are checked, ms. Default 30,000, as Node's own. */
+  readonly timeoutCheckMs?: number;
 }
 
 export interface RunningServer {
@@ -30,17 +33,26 @@ export interface RunningServer {
   close(timeoutMs: number): Promise<number>;
 }
 
+/** What is served, and who is told about it. */
+export interface Served extends RefusalDependencies {
+  readonly app: Express;
+  readonly drain: DrainState;
+}
+
 /** @throws StartError when the address cannot be listened on */
 export async function listen(
-  app: Express,
-  drain: DrainState,
+  { app, drain, ...told }: Served,
   options: ListenOptions,
 ): Promise<RunningServer> {
   const server = createExpressServer(app, {
     keepAliveTimeout: options.keepAliveTimeoutMs,
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
+    connectionsCheckingInterval: options.timeoutCheckMs ?? 30_000,
+    // Asked for in `begin`, whose answer has a body.
+    requireHostHeader: false,
   });
+  answerRefusals(server, told);
   await bind(server, options);
   const { address, family, port } = server.address() as AddressInfo;
   const host = options.host === "localhost" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
