@@ -31,6 +31,7 @@ type outgoing struct {
 	headers    http.Header
 	timeout    time.Duration
 	total      time.Duration
+	started    time.Time
 	maxRetries int
 	// earlier is how many requests were made to the gateway before the call went past it.
 	earlier int
@@ -67,6 +68,7 @@ func (c *Client) invoke(ctx context.Context, op *operation, args arguments, opts
 	if err != nil {
 		return nil, c.describe(err, op, 0)
 	}
+	out.started = started
 	if out.total > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, out.total)

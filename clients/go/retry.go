@@ -47,6 +47,10 @@ func (c *Client) send(ctx context.Context, to *target, out *outgoing, leave func
 		if !again || leave != nil && mayLeave(out.op, err) && leave() {
 			return nil, c.describe(err, out.op, made)
 		}
+		// Waiting past the total timeout helps nobody.
+		if out.total > 0 && time.Since(out.started)+wait >= out.total {
+			return nil, c.describe(outOfTime(out, err), out.op, made)
+		}
 		c.config.logger.InfoContext(ctx, "hevlayer retry", "operation", out.op.id, "attempt", made, "wait_ms", wait.Milliseconds())
 		if c.config.clock.sleep(ctx, wait) != nil {
 			return nil, c.describe(interrupted(out, err), out.op, made)
@@ -59,7 +63,12 @@ func interrupted(out *outgoing, last error) error {
 	if out.caller.Err() != nil {
 		return cancelled(out.caller)
 	}
-	message := "the total timeout of " + out.total.String() + " passed while waiting to retry: " + last.Error()
+	return outOfTime(out, last)
+}
+
+// outOfTime is the end of a call whose total timeout leaves no time for another attempt.
+func outOfTime(out *outgoing, last error) error {
+	message := "the total timeout of " + out.total.String() + " leaves no time to retry: " + last.Error()
 	return &APITimeoutError{APIConnectionError{HevlayerError: HevlayerError{Message: message, cause: last}}}
 }
 

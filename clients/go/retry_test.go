@@ -246,6 +246,17 @@ func TestATotalTimeoutCoversAttemptsAndWaits(t *testing.T) {
 		t.Errorf("the last failure is not in the chain of %v", err)
 	}
 
+	// A wait that the limit would cut short is not begun.
+	started = time.Now()
+	later := serve(t, reply{status: 503, header: map[string]string{"Retry-After": "30"}})
+	client, _ = testClient(t, later.URL, withClock(systemClock{}))
+	if err = read(client, WithTotalTimeout(10*time.Second)); !errors.As(err, &timeout) || !errors.Is(err, ErrServer) {
+		t.Fatalf("got %v", err)
+	}
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+
 	stalled := serve(t, reply{stall: true})
 	client, _ = testClient(t, stalled.URL)
 	if err = read(client, WithTotalTimeout(30*time.Millisecond)); !errors.As(err, &timeout) {

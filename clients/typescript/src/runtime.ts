@@ -37,6 +37,8 @@ interface Call {
   readonly timeout: number;
   readonly maxRetries: number;
   readonly startedAt: number;
+  /** When the total limit is reached; infinite without one. */
+  readonly endsAt: number;
   /** The request to Turbopuffer itself, when this call may fall through. */
   readonly direct: WireRequest | undefined;
 }
@@ -85,6 +87,7 @@ export class Runtime implements Caller {
           timeout,
           maxRetries,
           startedAt,
+          endsAt: startedAt + (totalTimeout ?? Number.POSITIVE_INFINITY),
           direct: direct && (await pack(direct)),
         },
         await pack(request),
@@ -131,6 +134,8 @@ export class Runtime implements Caller {
       const delayMs =
         retries < call.maxRetries ? retryDelay(error, operation.safe, retries, Math.random()) : undefined;
       if (delayMs === undefined) throw error;
+      // Waiting past the total limit helps nobody.
+      if (performance.now() + delayMs >= call.endsAt) throw outOfTime(call, attempts, error);
       retries++;
       this.#reportRetry(call, request, { attempts, error, delayMs });
       await this.#pause(call, delayMs, attempts);
@@ -226,8 +231,7 @@ export class Runtime implements Caller {
     if (cancelled?.aborted) {
       return new CancelledError(`${name}: cancelled by its signal`, { ...context, cause: cancelled.reason });
     }
-    if (!call.signal.aborted) return undefined;
-    return new APITimeoutError(`${name}: not done within its total limit`, context);
+    return call.signal.aborted ? outOfTime(call, context.attempts ?? 0) : undefined;
   }
 
   async #pause(call: Call, ms: number, attempts: number): Promise<void> {
@@ -266,6 +270,15 @@ function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined || (signal !== null && typeof signal.addEventListener === "function"))
     return signal;
   throw new ConfigError("signal must be an AbortSignal; of an AbortController give its .signal");
+}
+
+/** @param last the failure after which there was no time for another attempt */
+function outOfTime({ operation }: Call, attempts: number, last?: HevlayerError): APITimeoutError {
+  const seen = last === undefined ? "" : `; last: ${last.message}`;
+  return new APITimeoutError(`${operation.id}: not done within its total limit${seen}`, {
+    ...contextOf(operation, attempts),
+    cause: last,
+  });
 }
 
 function contextOf(operation: OperationInfo, attempts: number): ErrorContext {

@@ -7,6 +7,7 @@ import {
   Hevlayer,
   type HevlayerOptions,
   ResponseError,
+  ServerError,
 } from "../src/index.js";
 import { type Answer, closedUrl, type FaultServer, startFaultServer } from "./fault-server.js";
 
@@ -238,13 +239,31 @@ describe("time and cancelling", () => {
     expect(await failure(reading.getHealth())).toBeInstanceOf(APITimeoutError);
   });
 
-  it("ends the whole call, pauses included, at its total limit", async () => {
-    const client = await clientFor({ totalTimeout: 80 }, { status: 503, headers: { "retry-after": "30" } });
+  it("ends the whole call, attempts and pauses, at its total limit", async () => {
+    const client = await clientFor(
+      { totalTimeout: 150 },
+      { status: 503, headers: { "retry-after": "0" } },
+      { fault: "silent" },
+    );
     const started = performance.now();
     const error = await failure(client.getHealth());
     expect(error).toBeInstanceOf(APITimeoutError);
+    expect(error).toMatchObject({ attempts: 2 });
     expect(String(error)).toContain("total limit");
     expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  it("does not begin a pause that its total limit would cut short, and says what came last", async () => {
+    const client = await clientFor(
+      { totalTimeout: 10_000 },
+      { status: 503, headers: { "retry-after": "30" } },
+    );
+    const started = performance.now();
+    const error = (await failure(client.getHealth())) as APITimeoutError;
+    expect(error).toBeInstanceOf(APITimeoutError);
+    expect(error.cause).toBeInstanceOf(ServerError);
+    expect(error.message).toContain("getHealth: not done within its total limit; last: getHealth: 503");
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 
   it.each([
