@@ -1,32 +1,33 @@
 /**
- * Writes to the embedded stores as fast as they acknowledge, printing a line for each acknowledgement, until it is killed.
+ * Writes to stores as fast as they acknowledge, printing a line for each acknowledgement, until it is killed.
  * `storage-kill.test.ts` runs it, kills it, and looks at what is left.
  *
- * Arguments: the directory, the number of the round.
+ * Arguments: the number of the round, bytes of a large blob, then either the directory of the embedded stores, or the endpoint
+ * and bucket of an S3-compatible server and the URL of a PostgreSQL.
  */
 
 import { writeSync } from "node:fs";
 import path from "node:path";
 import { openEmbeddedBlobStore } from "../src/adapters/blobs/embedded.js";
+import { openS3BlobStore } from "../src/adapters/blobs/s3.js";
 import { openEmbeddedDocumentCache } from "../src/adapters/documents/embedded.js";
 import { openEmbeddedQueueStore } from "../src/adapters/queues/embedded.js";
+import { openPostgresQueueStore } from "../src/adapters/queues/postgres.js";
 import { systemClock } from "../src/clock.js";
 import { pattern } from "./storage-pattern.js";
 
-const [directory = "", round = "0"] = process.argv.slice(2);
+const [round = "0", largeBytes = "100000", place = "", bucket, url] = process.argv.slice(2);
 const log = { warn: () => undefined, error: () => undefined };
-const blobs = await openEmbeddedBlobStore({
-  directory: path.join(directory, "blobs"),
-  clock: systemClock,
-  log,
-});
-const queue = openEmbeddedQueueStore({ directory: path.join(directory, "queue"), clock: systemClock });
-const cache = await openEmbeddedDocumentCache({
-  directory: path.join(directory, "cache"),
-  bytesMax: 256 * 1024 * 1024,
-  clock: systemClock,
-  log,
-});
+const embedded = (name: string) => ({ directory: path.join(place, name), clock: systemClock, log });
+const blobs = await (bucket === undefined
+  ? openEmbeddedBlobStore(embedded("blobs"))
+  : openS3BlobStore({ endpoint: place, bucket }));
+const queue = await (url === undefined
+  ? openEmbeddedQueueStore(embedded("queue"))
+  : openPostgresQueueStore({ url, log }));
+const cache =
+  bucket === undefined &&
+  (await openEmbeddedDocumentCache({ ...embedded("cache"), bytesMax: 256 * 1024 * 1024 }));
 
 /** Synchronous, so that a line is out before the next step begins. */
 const acknowledge = (line: string): void => void writeSync(1, `${line}\n`);
@@ -34,8 +35,8 @@ const acknowledge = (line: string): void => void writeSync(1, `${line}\n`);
 async function writeBlobs(): Promise<void> {
   for (let number = 0; ; number += 1) {
     const key = `round-${round}/${number}`;
-    // Both sides of the size at which bodies become files.
-    const outcome = await blobs.putIfAbsent(key, pattern(key, number % 2 ? 200 : 100_000));
+    // Both sides of the size at which bodies become files of the embedded store.
+    const outcome = await blobs.putIfAbsent(key, pattern(key, number % 2 ? 200 : Number(largeBytes)));
     if (outcome.status === "stored") acknowledge(`blob ${key}`);
   }
 }
@@ -72,6 +73,7 @@ async function fillQueue(): Promise<void> {
 }
 
 async function fillCache(): Promise<void> {
+  if (!cache) return;
   for (let number = 0; ; number += 1) {
     const id = `d${number % 50}`;
     const body = pattern(`${id}-${round}-${number}`, 3_000);
