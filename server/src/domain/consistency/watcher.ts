@@ -123,6 +123,8 @@ const HELD_MAX_MS = 150_000;
 const JITTER = 0.2;
 /** Pauses between failed polls double up to so many times the fast interval. */
 const BACKOFF_MAX = 32;
+/** How soon a stable namespace without a watermark is polled again, ms. */
+const BLOBS_AGAIN_MS = 5_000;
 const FLUSHES_IN_FLIGHT_MAX = 8;
 
 /** What was true when a request for metadata was sent. */
@@ -186,16 +188,20 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
     };
   }
 
-  function schedule(namespace: WatchedNamespace, ticket: Ticket): void {
+  /** What a write has made due meanwhile comes first. */
+  function schedule(namespace: WatchedNamespace): void {
     const now = clock.monotonic();
-    // Something was written while the poll was on its way: what makes it due stands.
-    if (namespace.writtenAt >= ticket.monotonic && namespace.dueAt <= now) return;
-    const isHeld = (namespace.watermark ?? 0) < namespace.written && now - namespace.writtenAt < HELD_MAX_MS;
-    const isFast = namespace.status !== "stable" || isHeld;
-    const backoff = Math.min(2 ** namespace.failures, BACKOFF_MAX);
+    namespace.dueAt = Math.min(namespace.dueAt, now + Math.max(pauseAfter(namespace, now), pollIntervalMs));
+  }
+
+  function pauseAfter(namespace: WatchedNamespace, now: number): number {
+    const { status, view, watermark = Number.NEGATIVE_INFINITY, written, writtenAt, failures } = namespace;
     const slow = stablePollIntervalMs * (1 - JITTER * random());
-    namespace.dueAt =
-      now + (isFast ? Math.min(pollIntervalMs * backoff, Math.max(slow, pollIntervalMs)) : slow);
+    const isHeld = watermark < written && now - writtenAt < HELD_MAX_MS;
+    if (status !== "stable" || isHeld)
+      return Math.min(pollIntervalMs * Math.min(2 ** failures, BACKOFF_MAX), slow);
+    // Something of the blob store is missing: the record, or a first beat.
+    return view.watermark === undefined ? Math.min(BLOBS_AGAIN_MS, slow) : slow;
   }
 
   /** @returns whether the answer told something */
@@ -254,6 +260,7 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
   async function ask(namespace: WatchedNamespace, signal: AbortSignal | undefined): Promise<UpstreamAnswer> {
     let ticket = take(namespace.name);
     namespace.polledAt = ticket.monotonic;
+    namespace.dueAt = Number.POSITIVE_INFINITY;
     namespace.isPolling = true;
     totals.polls += 1;
     let told = false;
@@ -277,7 +284,7 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
       if (!told) totals.failedPolls += 1;
       namespace.failures = told ? 0 : namespace.failures + 1;
       namespace.isPolling = false;
-      schedule(namespace, ticket);
+      schedule(namespace);
     }
   }
 
@@ -311,7 +318,9 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
           if (!isKnown) return;
           const namespace = register(name);
           await keeper.read(namespace);
-          if (apply(namespace, answer, ticket) && !namespace.isPolling) schedule(namespace, ticket);
+          if (!apply(namespace, answer, ticket) || namespace.isPolling) return;
+          namespace.dueAt = Number.POSITIVE_INFINITY;
+          schedule(namespace);
         },
       };
     },
