@@ -4,13 +4,14 @@
  * where a scan of some tens of milliseconds blocks nobody else.
  */
 
+import { randomUUID } from "node:crypto";
 import { queryBilling, queryPerformance, writeBilling, writePerformance } from "./accounting.js";
 import { compareText } from "./compare.js";
 import { badRequest, EngineError, namespaceNotFound } from "./errors.js";
 import type { Json, Printable } from "./json.js";
 import { type AdjustableLimits, DEFAULT_ADJUSTABLE_LIMITS, LIMITS } from "./limits.js";
 import { patchRecord, printMetadata, unindexedShare } from "./metadata.js";
-import { durably, Namespace } from "./namespace.js";
+import { durably, Namespace, type Storage } from "./namespace.js";
 import { Operations } from "./operations.js";
 import { explain } from "./query/explain.js";
 import { runMultiQuery } from "./query/multi-query.js";
@@ -19,8 +20,10 @@ import { evaluateRecall } from "./query/recall.js";
 import { checkConsistency, readBody } from "./request-fields.js";
 import { EMPTY_SCHEMA, printSchema } from "./schema/schema.js";
 import type { NamespaceRecord } from "./store/namespace-record.js";
+import { Snapshots } from "./store/snapshots.js";
 import { Store } from "./store/store.js";
 import { Table } from "./table/table.js";
+import { TableSaver } from "./table-saver.js";
 import { checkQueryWork } from "./work.js";
 import { carriesDocuments, declaresId, planWrite, printOutcome } from "./write/plan.js";
 import { readWrite, type WriteRequest } from "./write/request.js";
@@ -36,6 +39,10 @@ export interface EngineOptions {
    * bytes from call to call. 0 by default. Queries see every write at once all the same.
    */
   indexLagMs?: number;
+  /** Names of the files of saved tables, each used once; random by default. */
+  newToken?: () => string;
+  /** Told what an operator may want to know and nobody need act on, in one line. */
+  notice?: (message: string) => void;
 }
 
 export interface ListOptions {
@@ -72,16 +79,22 @@ export class Engine {
   private readonly limits: AdjustableLimits;
   private readonly now: () => number;
   private readonly indexLagMs: number;
+  private readonly storage: Storage;
+  private readonly saver: TableSaver;
 
   private constructor(
     private readonly store: Store,
     options: EngineOptions,
   ) {
+    const { newToken = randomUUID, notice = () => {} } = options;
+    const snapshots = new Snapshots(options.dataDirectory, store, newToken, notice);
+    this.storage = { store, snapshots };
     this.limits = { ...DEFAULT_ADJUSTABLE_LIMITS, ...options.limits };
     this.now = options.now ?? Date.now;
     this.indexLagMs = options.indexLagMs ?? 0;
     for (const record of store.namespaces())
-      this.namespaces.set(record.name, new Namespace(store, record, false));
+      this.namespaces.set(record.name, new Namespace(this.storage, record, false));
+    this.saver = new TableSaver({ namespaces: this.namespaces, now: this.now, notice });
   }
 
   /** Opens the data directory. Throws when it cannot be used; documents are read when first asked for. */
@@ -105,7 +118,7 @@ export class Engine {
     const schemaChanged =
       request.schema !== undefined || plan.schema.attributes.size !== before.schema?.attributes.size;
     if (existing === undefined || changesData || schemaChanged) {
-      const namespace = existing ?? new Namespace(this.store, this.newRecord(name), true);
+      const namespace = existing ?? new Namespace(this.storage, this.newRecord(name), true);
       const at = this.now();
       namespace.apply(
         {
@@ -142,6 +155,7 @@ export class Engine {
     return {
       name,
       number: this.store.nextNumber(),
+      commit: 0,
       schema: EMPTY_SCHEMA,
       createdAt: at,
       updatedAt: at,
@@ -163,8 +177,11 @@ export class Engine {
       schema: source.record.schema,
       parent: isBranch ? sourceName : null,
     };
-    durably(() => this.store.commitCopy(record, source.record));
-    this.namespaces.set(name, new Namespace(this.store, record, false));
+    const replaced = existing?.record ?? null;
+    const saved = replaced === null ? undefined : this.store.savedTable(replaced.number);
+    durably(() => this.store.commitCopy(record, source.record, replaced));
+    this.storage.snapshots.discard(saved);
+    this.namespaces.set(name, new Namespace(this.storage, record, false));
     return {
       status: "OK",
       message: "namespace cloned successfully",
@@ -230,7 +247,9 @@ export class Engine {
   delete(name: string): Answer {
     const { record } = this.find(name);
     if (record.readOnly) throw readOnlyError(name);
+    const saved = this.store.savedTable(record.number);
     durably(() => this.store.remove(record));
+    this.storage.snapshots.discard(saved);
     this.namespaces.delete(name);
     return { status: "OK" };
   }
@@ -296,7 +315,20 @@ export class Engine {
     return namespace;
   }
 
-  async close(): Promise<void> {
+  /**
+   * Does some milliseconds of the work that makes the next start quick, for namespaces that have not been written for
+   * `idleMs`; of work that takes longer than `stepMs`, the smallest part there is. Call it between requests; it returns
+   * whether there is more to do at once.
+   */
+  tidy(idleMs: number, stepMs?: number): boolean {
+    return this.saver.step(idleMs, stepMs);
+  }
+
+  /** Saves what is due within `saveMs` (2,000 by default), then closes the store. Everything acknowledged is on disk already. */
+  async close({ saveMs = 2_000 }: { saveMs?: number } = {}): Promise<void> {
+    const until = performance.now() + saveMs;
+    while (performance.now() < until && this.saver.step(0));
+    this.saver.end();
     await this.store.close();
   }
 }

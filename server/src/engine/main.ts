@@ -7,6 +7,10 @@ import { type FaultRule, parseFaults } from "./http/faults.js";
 import { createEngineServer } from "./http/server.js";
 import { DirectoryLock } from "./store/directory-lock.js";
 
+/** How often namespaces are looked over for tables to save, and how long they must have been left alone by then. */
+const TIDY_MS = 500;
+const IDLE_MS = 2_000;
+
 /** Time for requests in flight after SIGTERM or the parent's end. */
 const DRAIN_MS = 5_000;
 
@@ -58,22 +62,37 @@ function report(message: { type: "listening"; port: number } | { type: "failed";
 
 function logDefect(error: unknown): void {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`${JSON.stringify({ level: "error", msg: "engine defect", stack })}\n`);
+  logLine({ level: "error", msg: "engine defect", stack });
+}
+
+function logLine(fields: Record<string, string>): void {
+  process.stderr.write(`${JSON.stringify(fields)}\n`);
+}
+
+/** Saves tables between requests for as long as the process runs. */
+function keepTidy(engine: Engine): NodeJS.Timeout {
+  const tidy = (): void => {
+    if (engine.tidy(IDLE_MS)) setImmediate(tidy);
+  };
+  return setInterval(tidy, TIDY_MS);
 }
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const lock = await DirectoryLock.acquire(settings.dataDirectory);
   const { dataDirectory, indexLagMs, apiKey, faults } = settings;
-  const engine = Engine.open({ dataDirectory, indexLagMs });
+  const notice = (msg: string) => logLine({ level: "warn", msg });
+  const engine = Engine.open({ dataDirectory, indexLagMs, notice });
   const server = createEngineServer({ engine, apiKey, faults, onDefect: logDefect });
   const port = await server.listen(settings.port, settings.host);
+  const tidying = keepTidy(engine);
 
   let stopping = false;
   const stop = async (): Promise<void> => {
     if (stopping) return;
     stopping = true;
     await server.close(DRAIN_MS);
+    clearInterval(tidying);
     await engine.close();
     lock.release();
     process.exit(0);

@@ -3,7 +3,7 @@
  * distance is: `nearest.ts` only says which slots need not be asked.
  */
 import type { Metric } from "../schema/attribute.js";
-import { sumOfSquares, type VectorColumn } from "../table/columns.js";
+import { sumOfSquares, type VectorColumn } from "../table/vector-column.js";
 
 /**
  * Distances parallel to `slots`, summed in float64 and kept as float32, which is what ties are judged by. Slots

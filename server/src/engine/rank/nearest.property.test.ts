@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runs } from "../../../test/long-runs.js";
 import { METRICS, type Metric } from "../schema/attribute.js";
-import { VectorColumn } from "../table/columns.js";
+import { VectorColumn } from "../table/vector-column.js";
 import { VectorMemory } from "../table/vector-memory.js";
 import { distances } from "./distance.js";
 import { nearestCandidates } from "./nearest.js";

@@ -4,7 +4,7 @@
  * results, ties included, are as if all had been.
  */
 import type { Metric } from "../schema/attribute.js";
-import { scanNorm, sumOfSquares, type VectorColumn } from "../table/columns.js";
+import { scanNorm, sumOfSquares, type VectorColumn } from "../table/vector-column.js";
 import { SCAN_BLOCK_SLOTS, type VectorMemory } from "../table/vector-memory.js";
 import { KSmallest } from "./k-smallest.js";
 

@@ -51,3 +51,8 @@ export function printType(type: AttributeType): string {
 export function isText(type: AttributeType): boolean {
   return (type.kind === "scalar" || type.kind === "array") && type.of === "string";
 }
+
+/** Types whose values are held as text. */
+export function isTextual(type: AttributeType): boolean {
+  return isText(type) || ((type.kind === "scalar" || type.kind === "array") && type.of === "uuid");
+}

@@ -44,7 +44,8 @@ export function updateSchema(schema: Schema, update: Json, existing: boolean): S
       dropAttribute(attributes, name);
       continue;
     }
-    const attribute = parseAttribute(name, entry, attributes.get(name));
+    const current = attributes.get(name);
+    const attribute = unlessSame(current, parseAttribute(name, entry, current));
     if (attribute.type.kind === "vector" && existing && !attributes.has(name)) {
       throw badRequest(
         `cannot add vector attribute '${name}': vector attributes are fixed when the namespace is created`,
@@ -53,6 +54,18 @@ export function updateSchema(schema: Schema, update: Json, existing: boolean): S
     attributes.set(name, attribute);
   }
   return checkCounts({ idType, metric: schema.metric, attributes });
+}
+
+/** The current attribute where the parsed one says the same: clients send the schema with every write. */
+function unlessSame(current: Attribute | undefined, parsed: Attribute): Attribute {
+  return current !== undefined && JSON.stringify(current) === JSON.stringify(parsed) ? current : parsed;
+}
+
+/** Whether two schemas of one namespace, the later made from the earlier, say the same. */
+export function isSameSchema(a: Schema, b: Schema): boolean {
+  if (a.idType !== b.idType || a.metric !== b.metric || a.attributes.size !== b.attributes.size) return false;
+  for (const [name, attribute] of a.attributes) if (b.attributes.get(name) !== attribute) return false;
+  return true;
 }
 
 function isDrop(entry: Json): boolean {

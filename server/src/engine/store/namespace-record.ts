@@ -8,6 +8,8 @@ export interface NamespaceRecord {
   readonly name: string;
   /** Prefix of its documents' keys; never used twice. */
   readonly number: number;
+  /** How many writes have changed its documents. */
+  readonly commit: number;
   readonly schema: Schema;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
@@ -23,15 +25,28 @@ export interface NamespaceRecord {
 }
 
 type StoredSchema = { idType: IdType | null; metric: Metric | null; attributes: [string, Attribute][] };
-type StoredRecord = Omit<NamespaceRecord, "schema"> & { schema: StoredSchema };
+/** `commit` came with format 2. */
+type StoredRecord = Omit<NamespaceRecord, "schema" | "commit"> & { schema: StoredSchema; commit?: number };
 
 export function printRecord(record: NamespaceRecord): string {
-  const { idType, metric, attributes } = record.schema;
-  const stored: StoredRecord = { ...record, schema: { idType, metric, attributes: [...attributes] } };
+  const stored: StoredRecord = { ...record, schema: storedSchema(record.schema) };
   return JSON.stringify(stored);
+}
+
+/** The schema as text: equal for schemas that are equal down to the order of their attributes. */
+export function printStoredSchema(schema: Schema): string {
+  return JSON.stringify(storedSchema(schema));
+}
+
+function storedSchema({ idType, metric, attributes }: Schema): StoredSchema {
+  return { idType, metric, attributes: [...attributes] };
 }
 
 export function parseRecord(text: string): NamespaceRecord {
   const stored = JSON.parse(text) as StoredRecord;
-  return { ...stored, schema: { ...stored.schema, attributes: new Map(stored.schema.attributes) } };
+  return {
+    ...stored,
+    commit: stored.commit ?? 0,
+    schema: { ...stored.schema, attributes: new Map(stored.schema.attributes) },
+  };
 }

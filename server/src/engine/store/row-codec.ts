@@ -78,3 +78,32 @@ export function firstKey(namespace: number): Buffer {
   key.writeUInt32BE(namespace);
   return key;
 }
+
+/** Key of the list of documents that a commit changed: the namespace's number, then the commit's. */
+export function encodeJournalKey(namespace: number, commit: number): Buffer {
+  const key = Buffer.allocUnsafe(10);
+  key.writeUInt32BE(namespace);
+  key.writeUIntBE(commit, 4, 6);
+  return key;
+}
+
+/** Keys of documents one after another, each behind its length. */
+export function encodeKeys(namespace: number, ids: Iterable<Id>): Buffer {
+  const parts: Buffer[] = [];
+  for (const id of ids) {
+    const key = encodeKey(namespace, id);
+    parts.push(Buffer.of(key.length), key);
+  }
+  return Buffer.concat(parts);
+}
+
+/** The ids of `encodeKeys`. */
+export function decodeIds(bytes: Uint8Array, type: IdType | null): Id[] {
+  const ids: Id[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + (bytes[at] as number);
+    ids.push(decodeId(bytes.subarray(at + 1, end), type));
+    at = end;
+  }
+  return ids;
+}

@@ -105,8 +105,38 @@ describe("a store that cannot be used", () => {
     root.putSync("format", String(FORMAT_VERSION + 1));
     await root.close();
     expect(() => Store.open(dataDirectory)).toThrow(
-      /has format 2, this version reads up to 1: use a newer version or another directory/,
+      /has format 3, this version reads up to 2: use a newer version or another directory/,
     );
+  });
+
+  it("takes over a directory of format 1, which knew nothing of saved tables", async () => {
+    let engine = Engine.open({ dataDirectory });
+    const upsert_rows = Array.from({ length: 3_000 }, (_, id) => ({ id, n: id % 7 }));
+    engine.write("a", { upsert_rows });
+    await engine.close({ saveMs: 0 });
+    const root = open<string, string>({
+      path: join(dataDirectory, "engine.mdb"),
+      encoding: "string",
+      maxDbs: 8,
+    });
+    root.putSync("format", "1");
+    const records = root.openDB<string, string>({ name: "namespaces", encoding: "string" });
+    const { commit, ...record } = JSON.parse(records.get("a") ?? "{}") as { commit?: number };
+    expect(commit).toBe(1);
+    records.putSync("a", JSON.stringify(record));
+    for (const name of ["saved-tables", "journal"]) root.openDB({ name }).dropSync();
+    await root.close();
+    rmSync(join(dataDirectory, "snapshots"), { recursive: true });
+
+    engine = Engine.open({ dataDirectory });
+    expect(rows(engine, "a")).toHaveLength(100);
+    engine.write("a", { deletes: [0], upsert_rows: [{ id: 7, n: -1 }] });
+    engine = await reopened(engine);
+    expect(engine.query("a", { aggregate_by: { c: ["Count"] } }).aggregations).toEqual({ c: 2_999 });
+    expect(engine.query("a", { limit: 1, filters: ["n", "Eq", -1] }).rows).toMatchObject([{ id: 7 }]);
+    engine = await reopened(engine);
+    expect(engine.query("a", { limit: 1, filters: ["n", "Eq", -1] }).rows).toMatchObject([{ id: 7 }]);
+    await engine.close();
   });
 
   it("answers 503 when the disk is full, applies nothing, and goes on reading", () => {

@@ -1,4 +1,6 @@
 /** A growable set of slots, one bit each: filters are combined 32 documents at a time. */
+import type { FrameReader, FrameWriter } from "./frames.js";
+
 export class Bitset {
   private words: Uint32Array;
   /** Number of slots the set speaks about; bits at and beyond it are zero. */
@@ -92,6 +94,17 @@ export class Bitset {
     this.words.fill(0, used);
     const rest = this.size & 31;
     if (rest !== 0 && used > 0) this.words[used - 1] = (this.words[used - 1] as number) & ((1 << rest) - 1);
+  }
+
+  save(out: FrameWriter): void {
+    out.put(this.words.subarray(0, wordsFor(this.size)));
+  }
+
+  /** Takes what `save` put of a set of this size. Throws DamagedFrames. */
+  static load(source: FrameReader, size: number): Bitset {
+    const set = new Bitset(size);
+    source.fill(set.words);
+    return set;
   }
 
   count(): number {

@@ -4,6 +4,12 @@
  */
 import type { Analyzer } from "../text/analyzer.js";
 import type { Value } from "../values.js";
+import { DamagedFrames, type FrameReader, type FrameWriter } from "./frames.js";
+import { putTexts, takeTexts } from "./value-frames.js";
+
+/** Terms and postings that are saved in one step. */
+const SAVED_TERMS = 8_192;
+const SAVED_POSTINGS = 256 * 1024;
 
 export interface Postings {
   /** Ascending; dead slots included. */
@@ -83,4 +89,77 @@ export class TextIndex {
       else this.terms.set(term, { slots, counts });
     }
   }
+
+  /** Puts the index of the first `slots` slots, a few milliseconds' worth at each step. */
+  *save(out: FrameWriter, slots: number): Iterable<void> {
+    out.put(Float64Array.of(this.documents, this.tokens, this.terms.size));
+    out.put(Uint32Array.from({ length: slots }, (_, slot) => this.lengthOf(slot)));
+    let group: [string, Postings][] = [];
+    let postings = 0;
+    for (const entry of this.terms) {
+      group.push(entry);
+      postings += entry[1].slots.length;
+      if (group.length < SAVED_TERMS && postings < SAVED_POSTINGS) continue;
+      putPostings(out, group);
+      yield;
+      group = [];
+      postings = 0;
+    }
+    if (group.length > 0) putPostings(out, group);
+    yield;
+  }
+
+  /** Takes what `save` put for as many slots, into an index that is new. Throws DamagedFrames. */
+  load(source: FrameReader, slots: number): void {
+    const [documents = 0, tokens = 0, terms = 0] = source.fill(new Float64Array(3));
+    this.documents = documents;
+    this.tokens = tokens;
+    this.lengths = Array.from(source.fill(new Uint32Array(slots)));
+    while (this.terms.size < terms) takePostings(source, this.terms);
+  }
+}
+
+function putPostings(out: FrameWriter, entries: readonly (readonly [string, Postings])[]): void {
+  out.put(Uint32Array.of(entries.length));
+  putTexts(
+    out,
+    entries.map(([term]) => term),
+  );
+  out.put(Uint32Array.from(entries, ([, { slots }]) => slots.length));
+  out.put(concatenated(entries.map(([, { slots }]) => slots)));
+  out.put(concatenated(entries.map(([, { counts }]) => counts)));
+}
+
+function concatenated(lists: readonly (readonly number[])[]): Uint32Array {
+  const all = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
+}
+
+function takePostings(source: FrameReader, terms: Map<string, Postings>): void {
+  const [count = 0] = source.fill(new Uint32Array(1));
+  const names = takeTexts(source, count);
+  const lengths = source.fill(new Uint32Array(count));
+  let total = 0;
+  for (const length of lengths) total += length;
+  const slots = source.fill(new Uint32Array(total));
+  const counts = source.fill(new Uint32Array(total));
+  if (count === 0) throw new DamagedFrames("a group of terms is empty");
+  let at = 0;
+  names.forEach((term, i) => {
+    const end = at + (lengths[i] as number);
+    terms.set(term, { slots: listOf(slots, at, end), counts: listOf(counts, at, end) });
+    at = end;
+  });
+}
+
+/** A plain array, because postings grow. */
+function listOf(numbers: Uint32Array, from: number, to: number): number[] {
+  const list = new Array<number>(to - from);
+  for (let i = 0; i < list.length; i++) list[i] = numbers[from + i] as number;
+  return list;
 }
