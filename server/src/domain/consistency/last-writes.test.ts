@@ -11,8 +11,8 @@ const alone: Heard = {
 const heard = (lookedAt: number, through: number): Heard => ({ lookedAt, through, writes: new Map() });
 
 /** Times are small: both clocks begin at 0. */
-function stage({ trustsFirst = true } = {}) {
-  const writes = new LastWrites({ marginMs: MARGIN, trustsFirst });
+function stage({ trustsBefore = Number.POSITIVE_INFINITY } = {}) {
+  const writes = new LastWrites({ marginMs: MARGIN, trustsBefore });
   return {
     writes,
     saw: (lastWriteAt: number | undefined, at: number, own?: number) =>
@@ -28,9 +28,18 @@ describe("a last write", () => {
   });
 
   it("is suspicious even then where nothing is remembered of earlier days", () => {
-    const { writes, saw } = stage({ trustsFirst: false });
+    const { writes, saw } = stage({ trustsBefore: Number.NEGATIVE_INFINITY });
     saw(1_000, 2_000);
     expect(writes.isProved(alone)).toBe(true);
+  });
+
+  it("is suspicious from when the watch began on, since something may have been cached by then", () => {
+    const { writes, saw } = stage({ trustsBefore: 1_000 });
+    saw(1_000, 2_000);
+    expect(writes.isProved(alone)).toBe(true);
+    const before = stage({ trustsBefore: 1_000 });
+    before.saw(999, 2_000);
+    expect([before.writes.isProved(alone), before.writes.known]).toEqual([false, 999]);
   });
 
   it("later than the first, with none of ours, is another's, and said once", () => {
@@ -82,7 +91,7 @@ describe("a last write", () => {
   });
 
   it("tells nothing where upstream tells none", () => {
-    const { writes, saw } = stage({ trustsFirst: false });
+    const { writes, saw } = stage({ trustsBefore: Number.NEGATIVE_INFINITY });
     saw(undefined, 1_000);
     expect([writes.isProved(alone), writes.known]).toEqual([false, undefined]);
   });

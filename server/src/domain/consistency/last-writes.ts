@@ -45,15 +45,15 @@ export class LastWrites {
   #othersAccounted = Number.NEGATIVE_INFINITY;
   #suspicions: Suspicion[] = [];
   readonly #marginMs: number;
-  readonly #trustsFirst: boolean;
+  readonly #trustsBefore: number;
 
   /**
-   * @param trustsFirst whether the first last write that is seen goes unquestioned: nothing can be cached of a namespace
-   *   that no replica has ever watched
+   * @param trustsBefore epoch-ms; the first last write that is seen goes unquestioned when it is older: nothing can be cached
+   *   of a namespace from before any replica watched it. Undefined: none does
    */
-  constructor(options: { marginMs: number; trustsFirst: boolean }) {
+  constructor(options: { marginMs: number; trustsBefore: number | undefined }) {
     this.#marginMs = options.marginMs;
-    this.#trustsFirst = options.trustsFirst;
+    this.#trustsBefore = options.trustsBefore ?? Number.NEGATIVE_INFINITY;
   }
 
   /** The newest last write that is accounted for, epoch-ms. */
@@ -81,7 +81,7 @@ export class LastWrites {
   saw({ lastWriteAt, startedAt, own, now }: SeenLastWrite): void {
     this.#own = Math.max(this.#own, own ?? Number.NEGATIVE_INFINITY);
     if (lastWriteAt === undefined) return;
-    if (this.#known === undefined && this.#trustsFirst) this.#account(lastWriteAt);
+    if (this.#known === undefined && lastWriteAt < this.#trustsBefore) this.#account(lastWriteAt);
     const isNew = lastWriteAt > (this.#known ?? Number.NEGATIVE_INFINITY);
     if (isNew && !this.#suspicions.some((suspicion) => suspicion.lastWriteAt === lastWriteAt)) {
       const isOurs =

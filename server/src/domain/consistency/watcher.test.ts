@@ -507,6 +507,23 @@ describe("writes around the gateway", () => {
     expect(watcher.totals().foreignWrites).toBe(1);
   });
 
+  it("are accounted for poll by poll, also where they are another's, and not before the first answer", async () => {
+    const { watcher, shows, run, now } = stage({ blobs: createMemoryBlobs() });
+    const events: string[] = [];
+    watcher.on({ accounted: () => events.push("accounted"), foreignWrite: () => events.push("foreign") });
+    now.answer = answerJson({}, 503);
+    watcher.register("n");
+    await run(500);
+    expect(events).toEqual([]);
+    shows({ ...updating, last_write_at: at(START - 60_000) });
+    await run(2_500);
+    expect(new Set(events)).toEqual(new Set(["accounted"]));
+    events.length = 0;
+    shows({ ...updating, last_write_at: at(START + 2_700) });
+    await run(2_500);
+    expect(events.slice(0, 2)).toEqual(["foreign", "accounted"]);
+  });
+
   it("are not our own, however long those take and whatever becomes of them", async () => {
     const { watcher, holds, shows, run, heard } = stage({ blobs: createMemoryBlobs() });
     shows({ ...updating, last_write_at: at(START - 60_000) });

@@ -31,6 +31,8 @@ export interface WatcherListener {
   stable?(namespace: string, watermark: number): void;
   /** Somebody wrote around the gateway: upstream's last write is none of any replica's. */
   foreignWrite?(namespace: string): void;
+  /** A poll was judged, and every write so far is some replica's, or was told of as foreign. */
+  accounted?(namespace: string): void;
   /** The namespace is watched no longer: it is gone upstream, or others were used more. */
   dropped?(namespace: string): void;
 }
@@ -153,7 +155,7 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
     const known = namespaces.use(name);
     if (known !== undefined) return known;
     // Without records nobody knows what a cache holds of earlier days.
-    const lastWrites = new LastWrites({ marginMs, trustsFirst: records !== undefined });
+    const lastWrites = new LastWrites({ marginMs, trustsBefore: records && holds.now() - marginMs });
     const made = new WatchedNamespace(name, lastWrites, {
       isRecorded: records !== undefined,
       dueAt: clock.monotonic(),
@@ -240,8 +242,12 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
       totals.foreignWrites += 1;
       for (const listener of listeners) listener.foreignWrite?.(namespace.name);
     }
-    if (namespace.lastWrites.isSuspicious) suspicious.add(namespace);
-    else suspicious.delete(namespace);
+    if (namespace.lastWrites.isSuspicious) {
+      suspicious.add(namespace);
+      return;
+    }
+    suspicious.delete(namespace);
+    for (const listener of listeners) listener.accounted?.(namespace.name);
   }
 
   /** What the other replicas wrote makes polls due, and settles suspicions. */
