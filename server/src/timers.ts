@@ -17,3 +17,11 @@ export const systemTimers: Timers = {
 export function pause(timers: Timers, ms: number): Promise<void> {
   return new Promise((resolve) => void timers.after(ms, resolve));
 }
+
+/** What `work` resolves to, or undefined when that takes longer than `ms`; the work goes on then. Rejects with it. */
+export function within<T>(timers: Timers, ms: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const cancel = timers.after(ms, () => resolve(undefined));
+    work.then(resolve, reject).finally(cancel);
+  });
+}

@@ -70,8 +70,8 @@ export function createDocumentReads({
   upstream,
   idTypes,
 }: {
-  upstream: Upstream;
-  idTypes: IdTypes;
+  upstream: Pick<Upstream, "send">;
+  idTypes: Pick<IdTypes, "lookUp" | "readAfresh">;
 }): DocumentReads {
   async function typesFor(
     context: RequestContext,

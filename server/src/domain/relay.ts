@@ -30,3 +30,14 @@ export function jsonRelay(status: number, json: string | Uint8Array, headers: He
 export function isSuccess(answer: { readonly status: number }): boolean {
   return answer.status >= 200 && answer.status < 300;
 }
+
+/** Upstream refused what the gateway needed for an answer: its refusal is the answer. */
+export class UpstreamRefused extends Error {
+  override readonly name = "UpstreamRefused";
+  readonly relay: Relay;
+
+  constructor(relay: Relay) {
+    super(`turbopuffer answered ${relay.status}`);
+    this.relay = relay;
+  }
+}

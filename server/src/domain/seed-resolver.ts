@@ -9,6 +9,7 @@ export interface SeedResolver {
    *
    * @param ids in string form, at least one
    * @throws AppError `not_found` listing every id without a vector; `validation_error` for vectors of different length
+   * @throws UpstreamRefused when upstream refuses the read of a document
    */
   resolveSeeds(
     context: RequestContext,

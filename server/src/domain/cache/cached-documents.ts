@@ -11,9 +11,9 @@ import type { Metrics } from "../../metrics.js";
 import {
   type CachedRecord,
   type CacheMerge,
+  type CacheMergeOutcome,
   type CachePart,
   CacheUnavailable,
-  type CacheWriteOutcome,
 } from "../../ports/document-cache.js";
 import type { OriginDocument } from "../document-reads.js";
 import type { CacheCalls } from "./cache-guard.js";
@@ -61,15 +61,12 @@ export interface Backfill {
   /** The cache failed while it was taken or used. */
   readonly hasFailed: boolean;
   /** Puts rows that upstream gave where nothing happened since. Never rejects. */
-  fill(rows: ReadonlyMap<string, OriginDocument>): Promise<FillCounts>;
+  fill(rows: ReadonlyMap<string, OriginDocument>): Promise<FillResult>;
 }
 
-export interface FillCounts {
-  readonly stored: number;
-  /** Touched by somebody else meanwhile. */
-  readonly conflicts: number;
-  /** Too large for any cache. */
-  readonly uncacheable: number;
+export interface FillResult {
+  /** Ids of the rows that are in the cache now. */
+  readonly filled: ReadonlySet<string>;
 }
 
 export interface CachedDocuments {
@@ -102,10 +99,13 @@ const LEASE_MS = 30_000;
 const TOKEN_BYTES = 8;
 const SET_LABEL = "documents";
 
+const nothingFilled: FillResult = { filled: new Set() };
+
+/** No right to fill anything. */
 export const noBackfill: Backfill = {
   isWanted: false,
   hasFailed: false,
-  fill: async () => ({ stored: 0, conflicts: 0, uncacheable: 0 }),
+  fill: async () => nothingFilled,
 };
 
 /** What stands for a right to fill: the lease's token, or the version of a live record that lacks its vector. */
@@ -238,41 +238,51 @@ export function createCachedDocuments(dependencies: CachedDocumentsDependencies)
     return { ...live, vector: vector.bytes };
   }
 
+  /** Counts what became of rows. @returns ids of those that were stored */
+  function report(
+    namespace: string,
+    ids: readonly string[],
+    outcomes: readonly CacheMergeOutcome[],
+  ): Set<string> {
+    const stored = new Set<string>();
+    let uncacheable = 0;
+    for (const [index, { status }] of outcomes.entries()) {
+      if (status === "stored") stored.add(ids[index] as string);
+      else if (status === "uncacheable") uncacheable += 1;
+    }
+    const add = (result: "stored" | "conflict" | "uncacheable", amount: number) => {
+      if (amount > 0) metrics.add("layer_cache_backfills_total", { namespace, result }, amount);
+    };
+    add("stored", stored.size);
+    add("conflict", ids.length - stored.size - uncacheable);
+    add("uncacheable", uncacheable);
+    if (uncacheable > 0) onLost(namespace);
+    return stored;
+  }
+
   function createBackfill(namespace: string, epoch: string, tickets: ReadonlyMap<string, Ticket>): Backfill {
     let hasFailed = false;
 
-    async function fill(rows: ReadonlyMap<string, OriginDocument>): Promise<FillCounts> {
+    async function fill(rows: ReadonlyMap<string, OriginDocument>): Promise<FillResult> {
       const ids = [...tickets.keys()].filter((id) => rows.has(id));
-      if (ids.length === 0) return { stored: 0, conflicts: 0, uncacheable: 0 };
+      if (ids.length === 0) return nothingFilled;
       const begunAt = clock.monotonic();
       let result: "ok" | "error" = "ok";
       try {
         const outcomes = await cache.mergeIfPresent(namespace, ids, (id, current) =>
           filled(tickets.get(id) as Ticket, current, rows.get(id) as OriginDocument, epoch),
         );
-        const counts = countOf(outcomes);
-        if (counts.uncacheable > 0) onLost(namespace);
-        report(counts);
-        return counts;
+        return { filled: report(namespace, ids, outcomes) };
       } catch (error) {
         if (!(error instanceof CacheUnavailable)) throw error;
         hasFailed = true;
         result = "error";
         metrics.add("layer_cache_backfills_total", { namespace, result }, ids.length);
-        return { stored: 0, conflicts: ids.length, uncacheable: 0 };
+        return nothingFilled;
       } finally {
         const seconds = (clock.monotonic() - begunAt) / 1_000;
         metrics.observe("layer_cache_backfill_duration_seconds", { result }, seconds);
       }
-    }
-
-    function report({ stored, conflicts, uncacheable }: FillCounts): void {
-      const add = (result: "stored" | "conflict" | "uncacheable", amount: number) => {
-        if (amount > 0) metrics.add("layer_cache_backfills_total", { namespace, result }, amount);
-      };
-      add("stored", stored);
-      add("conflict", conflicts);
-      add("uncacheable", uncacheable);
     }
 
     return {
@@ -295,18 +305,6 @@ function shown({ mark, attributes, vector }: CachedRecord): CachedDocument | und
     attributes: attributes === undefined ? undefined : asBuffer(attributes),
     vector: vector === undefined || form === "unknown" ? undefined : { form, bytes: vector },
   };
-}
-
-export function countOf(
-  outcomes: readonly { readonly status: CacheWriteOutcome["status"] | "absent" | "kept" }[],
-): FillCounts {
-  let stored = 0;
-  let uncacheable = 0;
-  for (const { status } of outcomes) {
-    if (status === "stored") stored += 1;
-    else if (status === "uncacheable") uncacheable += 1;
-  }
-  return { stored, uncacheable, conflicts: outcomes.length - stored - uncacheable };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -13,7 +13,7 @@ import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import { BlobStoreError } from "../../ports/blob-store.js";
 import { CACHE_BUDGET_MS, CacheUnavailable, type DocumentCache } from "../../ports/document-cache.js";
-import { pause, type Timers } from "../../timers.js";
+import { type Timers, within } from "../../timers.js";
 import { BoundedCache } from "../bounded-cache.js";
 import type { CacheCalls } from "./cache-guard.js";
 import type { DirtyFlag, DirtyFlags } from "./dirty-flags.js";
@@ -80,6 +80,8 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
     entriesMax: NAMESPACES_MAX,
   });
   const dirty = new Map<string, Dirty>();
+  /** Namespaces that are being forgotten, and by how many. */
+  const changing = new Map<string, number>();
   /** Flags of other replicas, and since when they are as they are. */
   let flagged = new Map<string, { flag: DirtyFlag; since: number }>();
   const listeners: ((namespace: string) => void)[] = [];
@@ -95,7 +97,14 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
 
   async function renew(namespace: string): Promise<void> {
     notify(namespace);
-    trusted.set(namespace, await cache.changeEpoch(namespace));
+    changing.set(namespace, (changing.get(namespace) ?? 0) + 1);
+    try {
+      trusted.set(namespace, await cache.changeEpoch(namespace));
+    } finally {
+      const others = (changing.get(namespace) ?? 1) - 1;
+      if (others > 0) changing.set(namespace, others);
+      else changing.delete(namespace);
+    }
   }
 
   /** Makes the namespace dirty: here at once, for the others as soon as the flag is stored. */
@@ -106,7 +115,7 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
     entry.failures += 1;
     dirty.set(namespace, entry);
     if (flags === undefined || clock.monotonic() - entry.heldAt < HELD_MS) return;
-    await Promise.race([hold(namespace, entry), pause(timers, CACHE_BUDGET_MS)]);
+    await within(timers, CACHE_BUDGET_MS, hold(namespace, entry));
   }
 
   async function hold(namespace: string, entry: Dirty): Promise<void> {
@@ -124,7 +133,9 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
       await renew(namespace);
     } catch (err) {
       if (!(err instanceof CacheUnavailable)) throw err;
-      log.warn({ namespace, why, reason: err.reason }, "cached documents could not be forgotten yet");
+      const { reason } = err;
+      if (!dirty.has(namespace))
+        log.warn({ namespace, why, reason }, "cached documents could not be forgotten yet");
       await soil(namespace, 0);
     }
   }
@@ -195,6 +206,7 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
     settled: async (namespace, read) => read ?? make(namespace),
 
     isServable(namespace, epoch) {
+      if (changing.size > 0 && changing.has(namespace)) return false;
       if (dirty.size > 0 && dirty.has(namespace)) return false;
       if (flagged.size > 0 && flagged.has(namespace)) return false;
       if (flags !== undefined && (lookedAt < restoredAt || clock.monotonic() - lookedAt > LOOK_MS))

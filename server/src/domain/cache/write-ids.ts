@@ -50,6 +50,57 @@ export function idText(bytes: Buffer, start: number, end: number): string | unde
   return isUintText(text) ? text : undefined;
 }
 
+/** A row that a write names, and the records it may be cached in. */
+export interface MarkedRow {
+  readonly operation: RowOperation;
+  /** At least one. */
+  readonly keys: readonly string[];
+  /** The one of `keys` that counts where ids are of this type; undefined when none does. */
+  keyUnder(type: IdType): string | undefined;
+}
+
+/**
+ * The rows that a write names, in the order of `visitIds`. Undefined when there are more than `max`, or ids that only upstream
+ * can make sense of, or one id twice.
+ */
+export function namedRows(
+  bytes: Buffer,
+  outline: WriteOutline,
+  type: IdType,
+  max: number,
+): readonly MarkedRow[] | undefined {
+  const rows: MarkedRow[] = [];
+  const seen = new Set<string>();
+  let isClear = outline.upsertRows.count + outline.patchRows.count <= max;
+  if (!isClear) return undefined;
+  visitIds(bytes, outline, (operation, start, end) => {
+    if (!isClear) return;
+    const id = start < 0 ? undefined : idText(bytes, start, end);
+    const keys = id === undefined ? [] : cacheKeys(id, bytes[start] !== QUOTE, type);
+    isClear = id !== undefined && keys.length > 0 && rows.length < max && !keys.some((key) => seen.has(key));
+    for (const key of keys) seen.add(key);
+    if (id !== undefined) rows.push(new Row(operation, keys, id));
+  });
+  return isClear ? rows : undefined;
+}
+
+/** One object a row: a closure for each of many rows would cost more than all else here. */
+class Row implements MarkedRow {
+  constructor(
+    readonly operation: RowOperation,
+    readonly keys: readonly string[],
+    private readonly id: string,
+  ) {}
+
+  keyUnder(type: IdType): string | undefined {
+    const [first] = this.keys;
+    if (type !== "uuid") return first;
+    return this.keys.length === 1 ? first : keyUnder(this.id, type)[0];
+  }
+}
+
+const QUOTE = 0x22;
+
 /**
  * The keys under which the row of an id may be cached: one where the type of ids is known, else every one that may turn out to
  * be it.

@@ -1,0 +1,227 @@
+/** The rows of a write body as the cache will keep them, read out of the body once it has been applied. */
+
+import { isUtf8 } from "node:buffer";
+import { JsonCursor, type KeySpan } from "../../lang/json-cursor.js";
+import { JsonElements } from "../../lang/json-elements.js";
+import type { AttributeClass, NamespaceTypes } from "../id-types.js";
+import { isReservedAttribute, isVectorAttribute, stampAttribute } from "../reserved.js";
+import { exactJson } from "./exact-values.js";
+import type { RowOutcome } from "./pending-records.js";
+import { DocumentWriter } from "./stored-document.js";
+import { type StoredVector, vectorFromJson } from "./stored-vector.js";
+import type { RowOperation } from "./write-ids.js";
+import type { RowSpans, Span, WriteOutline } from "./write-outline.js";
+
+/** Receives the rows in the order in which `visitIds` gives their ids. */
+export type RowVisitor = (operation: RowOperation, outcome: RowOutcome) => void | Promise<void>;
+
+const UNSURE: RowOutcome = { kind: "unsure" };
+const GONE: RowOutcome = { kind: "gone" };
+const NULL = 0x6e;
+const STAMP_KEY = Buffer.from(JSON.stringify(stampAttribute));
+
+/** Calls `visit` with every row of a write, in turn. @param stamp what was put on the rows */
+export async function visitRows(
+  bytes: Buffer,
+  outline: WriteOutline,
+  types: NamespaceTypes,
+  stamp: number,
+  visit: RowVisitor,
+): Promise<void> {
+  const reader = new RowReader(bytes, types, stamp);
+  for (const [operation, rows] of [
+    ["upsert", outline.upsertRows],
+    ["patch", outline.patchRows],
+  ] as const)
+    for (let row = 0; row < rows.count; row++) {
+      const pause = visit(operation, reader.row(operation, rows, row));
+      if (pause !== undefined) await pause;
+    }
+  for (const [operation, columns] of [
+    ["upsert", outline.upsertColumns],
+    ["patch", outline.patchColumns],
+  ] as const)
+    for (const outcome of columns === undefined ? [] : reader.columns(operation, columns)) {
+      const pause = visit(operation, outcome);
+      if (pause !== undefined) await pause;
+    }
+  if (outline.deletes === undefined) return;
+  const ids = new JsonElements(bytes, outline.deletes.start, outline.deletes.end);
+  while (ids.next()) {
+    const pause = visit("delete", GONE);
+    if (pause !== undefined) await pause;
+  }
+}
+
+interface KnownKey {
+  /** Of the key's characters, quotes excluded. */
+  readonly start: number;
+  readonly end: number;
+  readonly name: string;
+  readonly role: "skipped" | "vector" | "attribute";
+  readonly isReserved: boolean;
+  readonly kind: AttributeClass | undefined;
+}
+
+class RowReader {
+  readonly #bytes: Buffer;
+  readonly #types: NamespaceTypes;
+  /** The member that was put on every row. */
+  readonly #stamp: Buffer;
+  readonly #writer = new DocumentWriter();
+  /** Keys of the rows so far, by their place in a row: rows of a body nearly always have the same. */
+  readonly #shape: KnownKey[] = [];
+  readonly #hasSurrogates: boolean;
+  readonly #isText: boolean;
+
+  constructor(bytes: Buffer, types: NamespaceTypes, stamp: number) {
+    this.#bytes = bytes;
+    this.#types = types;
+    this.#stamp = Buffer.concat([STAMP_KEY, Buffer.from(`:${stamp}`)]);
+    this.#hasSurrogates = bytes.includes("\\ud") || bytes.includes("\\uD");
+    this.#isText = isUtf8(bytes);
+  }
+
+  row(operation: "upsert" | "patch", rows: RowSpans, row: number): RowOutcome {
+    const cursor = new JsonCursor(this.#bytes, rows.starts[row], rows.ends[row]);
+    const build = operation === "upsert" ? new UpsertBuild(this.#writer) : new PatchBuild();
+    let place = 0;
+    cursor.object((key) => {
+      const known = this.#known(key, place++);
+      const start = cursor.position;
+      cursor.skip();
+      this.#take(build, known, start, cursor.position);
+    });
+    return build.finish(this.#stamp, this.#isText);
+  }
+
+  *columns(operation: "upsert" | "patch", columns: Span): Generator<RowOutcome> {
+    const cursor = new JsonCursor(this.#bytes, columns.start, columns.end);
+    const arrays: { known: KnownKey; elements: JsonElements }[] = [];
+    cursor.object((key) => {
+      const known = this.#known(key, arrays.length);
+      arrays.push({ known, elements: new JsonElements(this.#bytes, cursor.position, columns.end) });
+      cursor.skip();
+    });
+    for (;;) {
+      const build = operation === "upsert" ? new UpsertBuild(this.#writer) : new PatchBuild();
+      let hasRow = false;
+      for (const { known, elements } of arrays) {
+        if (!elements.next()) continue;
+        hasRow = true;
+        this.#take(build, known, elements.start, elements.end);
+      }
+      if (!hasRow) return;
+      yield build.finish(this.#stamp, this.#isText);
+    }
+  }
+
+  #take(build: UpsertBuild | PatchBuild, known: KnownKey, start: number, end: number): void {
+    if (known.role === "skipped") return;
+    const bytes = this.#bytes;
+    if (bytes[start] === NULL) {
+      build.clear(known.name);
+      return;
+    }
+    if (known.role === "vector") {
+      build.setVector(bytes.subarray(start, end), this.#types.vector === "float32");
+      return;
+    }
+    const json = exactJson(known.kind, bytes, start, end, this.#hasSurrogates);
+    if (json === false) build.isExact = false;
+    else if (typeof json === "string") build.setText(known.name, json);
+    else build.copy(known, bytes, start, end);
+  }
+
+  #known(key: KeySpan, place: number): KnownKey {
+    const before = this.#shape[place];
+    if (before !== undefined && this.#isSame(before, key)) return before;
+    const text = this.#bytes.toString("utf8", key.start, key.end);
+    const name = key.escaped ? (JSON.parse(`"${text}"`) as string) : text;
+    const known: KnownKey = {
+      start: key.start,
+      end: key.end,
+      name,
+      role: roleOf(name),
+      isReserved: isReservedAttribute(name),
+      kind: this.#types.attributes.get(name),
+    };
+    this.#shape[place] = known;
+    return known;
+  }
+
+  #isSame(known: KnownKey, key: KeySpan): boolean {
+    const length = key.end - key.start;
+    if (known.end - known.start !== length) return false;
+    for (let offset = 0; offset < length; offset++)
+      if (this.#bytes[known.start + offset] !== this.#bytes[key.start + offset]) return false;
+    return true;
+  }
+}
+
+function roleOf(name: string): KnownKey["role"] {
+  if (name === "id" || name === stampAttribute) return "skipped";
+  if (name === "vector") return "vector";
+  return isVectorAttribute(name) ? "skipped" : "attribute";
+}
+
+/** A whole document. */
+class UpsertBuild {
+  isExact = true;
+  readonly #writer: DocumentWriter;
+  #vector: StoredVector | undefined;
+
+  constructor(writer: DocumentWriter) {
+    this.#writer = writer;
+  }
+
+  /** Nulls are as good as absent. */
+  clear(_name: string): void {}
+
+  /** A vector that upstream would give back otherwise stays unknown, and is read from upstream when it is needed. */
+  setVector(json: Buffer, isExact: boolean): void {
+    this.#vector = isExact ? vectorFromJson(json) : undefined;
+  }
+
+  setText(name: string, json: string): void {
+    this.#writer.add(name, json);
+  }
+
+  copy(known: KnownKey, bytes: Buffer, start: number, end: number): void {
+    this.#writer.copy(known.isReserved, bytes, known.start - 1, known.end + 1, start, end);
+  }
+
+  finish(stamp: Buffer, isText: boolean): RowOutcome {
+    this.#writer.copy(true, stamp, 0, STAMP_KEY.length, STAMP_KEY.length + 1, stamp.length);
+    const attributes = this.#writer.finish();
+    return this.isExact && isText ? { kind: "live", attributes, vector: this.#vector } : UNSURE;
+  }
+}
+
+/** A change of a document. */
+class PatchBuild {
+  isExact = true;
+  readonly #patch = new Map<string, Buffer | null>();
+
+  clear(name: string): void {
+    this.#patch.set(name, null);
+  }
+
+  /** Upstream refuses a patch of a vector. Should it ever take one, what is cached is not it. */
+  setVector(): void {
+    this.isExact = false;
+  }
+
+  setText(name: string, json: string): void {
+    this.#patch.set(name, Buffer.from(json));
+  }
+
+  copy(known: KnownKey, bytes: Buffer, start: number, end: number): void {
+    this.#patch.set(known.name, bytes.subarray(start, end));
+  }
+
+  finish(stamp: Buffer, isText: boolean): RowOutcome {
+    this.#patch.set(stampAttribute, stamp.subarray(STAMP_KEY.length + 1));
+    return this.isExact && isText ? { kind: "patch", patch: this.#patch } : UNSURE;
+  }
+}
