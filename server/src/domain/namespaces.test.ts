@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createMemoryBlobs, type MemoryBlobs } from "../../test/memory-blobs.js";
 import {
   answerJson,
   answerText,
@@ -9,10 +10,11 @@ import {
 } from "../../test/upstream-double.js";
 import { createDomain } from "./create-domain.js";
 
-function gateway(script: Script) {
+function gateway(script: Script, blobs?: MemoryBlobs) {
   const upstream = scriptedUpstream(script);
   const clock = manualClock();
-  return { upstream, clock, ...createDomain({ upstream, clock, random: (bytes) => "0".repeat(2 * bytes) }) };
+  const random = (bytes: number) => "0".repeat(2 * bytes);
+  return { upstream, clock, ...createDomain({ upstream, clock, random, blobs }) };
 }
 
 const text = (relay: { body: Uint8Array }) => Buffer.from(relay.body).toString();
@@ -45,6 +47,50 @@ describe("getNamespaceMetadata", () => {
       path: "/v2/namespaces/n/metadata",
       query: "x=1",
     });
+  });
+
+  const layerOf = async ({ namespaces }: ReturnType<typeof gateway>) =>
+    JSON.parse(text(await namespaces.getNamespaceMetadata(contextWith(), "n"))).layer;
+
+  it("tells the watermark and whether the index is up to date, and watches the namespace from then on", async () => {
+    let status = "up-to-date";
+    const domain = gateway(() => answerJson({ index: { status } }));
+    expect(await layerOf(domain)).toMatchObject({
+      stable_as_of: 1_700_000_000_000 - 500,
+      is_stable: true,
+    });
+    expect(domain.consistency.watcher.size).toBe(1);
+    status = "updating";
+    domain.clock.advance(5_000);
+    expect(await layerOf(domain)).toMatchObject({
+      stable_as_of: 1_700_000_000_000 - 500,
+      is_stable: false,
+    });
+  });
+
+  it.each([
+    ["vectors and no row", { schema: { vector: { type: "[2]f32" } }, approx_row_count: 0 }, true, 0],
+    ["vectors of a plain type and no row", { schema: { v: "[768]f16" }, approx_row_count: 0 }, true, 0],
+    ["vectors and rows", { schema: { vector: { type: "[2]f32" } }, approx_row_count: 3 }, null, null],
+    ["no vectors and no row", { schema: { title: "string" }, approx_row_count: 0 }, null, null],
+    ["vectors and no count", { schema: { vector: { type: "[2]f32" } } }, null, null],
+    ["a schema that is none", { schema: "x", approx_row_count: 0 }, null, null],
+  ])(
+    "knows without a snapshot how much of a namespace with %s is indexed",
+    async (_, metadata, indexed, lag) => {
+      expect(await layerOf(gateway(() => answerJson(metadata)))).toMatchObject({
+        indexed,
+        index_lag_rows: lag,
+      });
+    },
+  );
+
+  it("does not watch what it only lists", async () => {
+    const domain = gateway((request) =>
+      request.path === "/v1/namespaces" ? answerJson({ namespaces: [{ id: "n" }] }) : answerJson({}),
+    );
+    await domain.namespaces.listNamespaces(contextWith(), {});
+    expect(domain.consistency.watcher.size).toBe(0);
   });
 
   it("relays a refusal", async () => {
@@ -111,6 +157,41 @@ describe("deleteNamespace", () => {
       path: "/v2/namespaces/n",
       effect: "write",
     });
+  });
+
+  it("purges what the object store has of the namespace, counts it, and forgets what was watched", async () => {
+    const blobs = createMemoryBlobs();
+    const domain = gateway(() => answerJson({ index: { status: "up-to-date" } }), blobs);
+    await domain.consistency.watcher.poll("n");
+    await domain.consistency.watcher.flush();
+    blobs.bodies.set("watermarks/n2.json", "another's");
+    const remove = async () => JSON.parse(text(await domain.namespaces.deleteNamespace(contextWith(), "n")));
+    expect(await remove()).toEqual({ status: "OK", message: "namespace deleted; 1 objects purged" });
+    expect(domain.consistency.watcher.size).toBe(0);
+    expect([...blobs.bodies.keys()].filter((key) => key.startsWith("watermarks/"))).toEqual([
+      "watermarks/n2.json",
+    ]);
+    expect(await remove()).toEqual({ status: "OK", message: "namespace deleted; 0 objects purged" });
+  });
+
+  it("says that the call is to be repeated when the object store fails, having forgotten the rest", async () => {
+    const blobs = createMemoryBlobs();
+    const domain = gateway(() => answerJson({}), blobs);
+    domain.consistency.watcher.register("n");
+    blobs.failure = "timeout";
+    await expect(domain.namespaces.deleteNamespace(contextWith(), "n")).rejects.toMatchObject({
+      code: "upstream_error",
+      message: expect.stringContaining("repeat the call"),
+    });
+    expect(domain.consistency.watcher.size).toBe(0);
+  });
+
+  it("touches nothing local when upstream refuses", async () => {
+    const blobs = createMemoryBlobs();
+    const domain = gateway(() => answerJson({ status: "error" }, 500), blobs);
+    domain.consistency.watcher.register("n");
+    await domain.namespaces.deleteNamespace(contextWith(), "n");
+    expect([domain.consistency.watcher.size, blobs.calls.delete]).toEqual([1, 0]);
   });
 
   it("relays any other answer", async () => {
