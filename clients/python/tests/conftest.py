@@ -49,6 +49,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, no_authorities: str) -> N
         "TURBOPUFFER_API_URL",
         "HEVLAYER_TIMEOUT_MS",
         "HEVLAYER_MAX_RETRIES",
+        "HEVLAYER_LOG",
     ):
         monkeypatch.delenv(name, raising=False)
 

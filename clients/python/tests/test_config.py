@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,6 +141,30 @@ def test_an_unusable_option_is_named_and_its_secret_is_not_shown(
 def test_an_unusable_variable_is_named(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=variable):
         resolve_config(**{**NOTHING, "environment": {variable: value}})
+
+
+@pytest.mark.parametrize(
+    ("text", "level"), [("off", logging.CRITICAL + 1), ("warn", logging.WARNING), (" debug ", logging.DEBUG)]
+)
+def test_the_level_of_the_logger_can_be_set_by_a_variable(
+    monkeypatch: pytest.MonkeyPatch, text: str, level: int
+) -> None:
+    log = logging.getLogger("hevlayer")
+    before = log.level
+    try:
+        Hevlayer()
+        assert log.level == before
+        monkeypatch.setenv("HEVLAYER_LOG", text)
+        Hevlayer()
+        assert log.level == level
+    finally:
+        log.setLevel(before)
+
+
+def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEVLAYER_LOG", "loud")
+    with pytest.raises(ConfigError, match=r"^HEVLAYER_LOG must be one of off, error, warn, info, debug"):
+        Hevlayer()
 
 
 def test_a_derived_client_shares_connections_and_changes_only_what_is_given(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from urllib.parse import unquote
 
-from ._call import Answer, Call, CallOptions, Environment, Exchange, Operation, exchange
+from ._call import Answer, Call, CallOptions, Environment, Exchange, Operation, exchange, logger
 from ._config import (
     Config,
     check_headers,
@@ -15,6 +15,7 @@ from ._config import (
     check_retries,
     check_seconds,
     derive_config,
+    log_level,
     resolve_config,
 )
 from ._decode import decode
@@ -85,8 +86,12 @@ class BaseClient(Generic[TransportT]):
         - `http_client`: an httpx or httpx2 client of your own, sync or async like this one, or any
           transport. It stays open on close.
 
+        The variable `HEVLAYER_LOG` (off, error, warn, info, debug) sets the level of the logger `hevlayer`.
+
         A value that cannot be used raises ConfigError.
         """
+        if (level := log_level()) is not None:
+            logger.setLevel(level)
         self._config = resolve_config(
             base_url=base_url,
             api_key=api_key,

@@ -7,6 +7,7 @@ time.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -25,6 +26,14 @@ CONNECT_TIMEOUT_S: Final = 5.0
 """Share of the attempt timeout that connecting may take."""
 MAX_RETRIES_MAX: Final = 100
 SECRET_LENGTH_MIN: Final = 4
+
+LOG_LEVELS: Final[Mapping[str, int]] = {
+    "off": logging.CRITICAL + 1,
+    "error": logging.ERROR,
+    "warn": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
 
 OWN_HEADERS: Final[Mapping[str, str]] = {
     "authorization": "api_key sets it",
@@ -121,6 +130,17 @@ def resolve_config(
         ),
         headers=check_headers(headers or {}),
     )
+
+
+def log_level(environment: Mapping[str, str] | None = None) -> int | None:
+    """The level that `HEVLAYER_LOG` asks for, None when it is not set."""
+    env = os.environ if environment is None else environment
+    text = env.get("HEVLAYER_LOG", "").strip()
+    if not text:
+        return None
+    if text not in LOG_LEVELS:
+        raise ConfigError(f"HEVLAYER_LOG must be one of {', '.join(LOG_LEVELS)}, not {text!r}")
+    return LOG_LEVELS[text]
 
 
 def derive_config(
