@@ -372,79 +372,14 @@ class RecallRequest(TypedDict, total=False):
 
 
 class WarmHintResponse(Model):
-    """What became of a warm hint. A bare one is answered by Turbopuffer, with `status` and `message`; one
-    with options by the gateway, with what each step did.
-    """
+    """Turbopuffer's answer to a warm hint."""
 
     __slots__ = ()
 
-    status: str | None
-    """Bare: `ACCEPTED`."""
+    status: str
+    """`ACCEPTED`."""
     message: str | None
-    """Bare: what happened, for people."""
-    namespace: str | None
-    """With options: the namespace."""
-    turbopuffer: WarmStep | None
-    """One step of a warm hint with options."""
-    documents: WarmStep | None
-    """One step of a warm hint with options."""
-    snapshots: WarmStep | None
-    """One step of a warm hint with options."""
-
-
-class WarmStep(Model):
-    """One step of a warm hint with options."""
-
-    __slots__ = ()
-
-    enabled: bool
-    """False when the step was switched off."""
-    status: Literal["skipped", "completed", "started", "no_snapshot"] | str
-    """`skipped`: switched off. `started`: the job runs. `no_snapshot`: none is stored."""
-    job: WarmJob | None
-    """A job that fills the document cache."""
-    key: str | None
-    """Snapshots: the object that was copied."""
-    watermark_ms: int | None
-    """Snapshots: milliseconds since 1970 through which the snapshot counts."""
-    sha: str | None
-    """Snapshots: its SHA-256, in hexadecimal."""
-
-
-class WarmJob(Model):
-    """A job that fills the document cache."""
-
-    __slots__ = ()
-
-    id: str
-    """A UUID."""
-    namespace: str
-    """The namespace it warms."""
-    status: Literal["running", "completed", "failed"] | str
-    """How it stands."""
-    progress: float
-    """Share of the documents read, from 0 to 1; at most 0.99 until it is done."""
-    documents_scanned: int
-    """Documents read so far."""
-    created_at: datetime
-    """When it was asked for."""
-    stable_as_of: int | None
-    """Completed: the watermark, milliseconds since 1970, through which everything is in the cache. Absent
-    when the index was not settled.
-    """
-    completed_at: datetime | None
-    """When it ended; null while it runs."""
-    error: str | None
-    """Why it failed; null otherwise."""
-
-
-class WarmJobList(Model):
-    """The warm jobs of a namespace."""
-
-    __slots__ = ()
-
-    warm_jobs: list[WarmJob]
-    """The oldest first."""
+    """What happened, for people."""
 
 
 class Document(Model):
@@ -773,9 +708,6 @@ __all__ = [
     "UpdateNamespaceMetadataRequest",
     "Vector",
     "WarmHintResponse",
-    "WarmJob",
-    "WarmJobList",
-    "WarmStep",
     "WriteBilling",
     "WritePerformance",
     "WriteRequest",
