@@ -47,6 +47,8 @@ async function main(names) {
   }
   /** @type {string[]} */
   const failures = [];
+  /** @type {Map<string, number>} */
+  const reasons = new Map();
   for (const suite of chosen) {
     process.stdout.write(`\n▶ ${suite.name}\n`);
     const left = Math.max(1, TOTAL_SECONDS - (Date.now() - started) / 1000);
@@ -61,6 +63,8 @@ async function main(names) {
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
+    for (const [reason, count] of Object.entries(counts.reasons ?? {}))
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
     const verdict = counts.failed > 0 ? "✗" : "✓";
     process.stdout.write(
       `${verdict} ${suite.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${outcome.seconds.toFixed(1)} s\n`,
@@ -69,7 +73,11 @@ async function main(names) {
   }
   if (failures.length > 0) process.stdout.write(`\nfailed:\n${failures.join("\n")}\n`);
   process.stdout.write(`\nin ${((Date.now() - started) / 1000).toFixed(0)} s\n`);
-  process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  for (const [reason, count] of reasons) process.stdout.write(`skipped ${count}: ${reason}\n`);
+  // What should have been there is named where everybody looks.
+  const missing = [...reasons.keys()].filter((reason) => reason.startsWith("missing: "));
+  const note = missing.length === 0 ? "" : ` (${missing.join("; ")})`;
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped${note}\n`);
   process.exitCode = total.failed > 0 ? 1 : 0;
 }
 

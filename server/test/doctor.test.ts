@@ -20,7 +20,7 @@ import { type ScriptedUpstream, startScriptedUpstream } from "./scripted-upstrea
 import { startUnconditionalProxy } from "./unconditional-proxy.js";
 
 const found = findPostgres();
-const reason = "reason" in found ? ` (skipped: ${found.reason})` : "";
+const reason = "reason" in found ? ` (missing: ${found.reason})` : "";
 const KEY = "store-key-of-the-test";
 
 let folder: string;
@@ -89,8 +89,9 @@ describe("the doctor on embedded defaults", () => {
       expect(on(subject)[0]).toBe(`wrong ${file} is not a directory; set LAYER_DATA_DIR to one`);
   });
 
-  it.skipIf(process.getuid?.() === 0)(
-    "says that a directory may not be written (root may always)",
+  const isRoot = process.getuid?.() === 0;
+  it.skipIf(isRoot)(
+    `says that a directory may not be written${isRoot ? " (skipped: root may write everywhere)" : ""}`,
     async () => {
       await chmod(folder, 0o500);
       const { on } = await doctor({ LAYER_DATA_DIR: folder, LAYER_ENGINE_PORT: "0" });

@@ -145,7 +145,7 @@ describe("a writer that is killed", () => {
   );
 
   const found = findPostgres();
-  const reason = "reason" in found ? ` (skipped: ${found.reason})` : "";
+  const reason = "reason" in found ? ` (missing: ${found.reason})` : "";
   describe.skipIf("reason" in found)(`with stores that replicas share${reason}`, () => {
     const bucket = `kills-${process.pid}`;
     const largeBytes = 3_000_000;

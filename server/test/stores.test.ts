@@ -15,7 +15,7 @@ import { startGateway } from "./running-gateway.js";
 import { startUnconditionalProxy } from "./unconditional-proxy.js";
 
 const found = findPostgres();
-const reason = "reason" in found ? ` (skipped: ${found.reason})` : "";
+const reason = "reason" in found ? ` (missing: ${found.reason})` : "";
 const remote = { TPUF_URL: "http://127.0.0.1:1", TURBOPUFFER_API_KEY: "store-key-of-the-test" };
 
 const WATCH_MS = 100;

@@ -165,17 +165,18 @@ function describeS3({ checksSignatures, start }: S3ServerKind): void {
     });
   });
 
-  it.skipIf(!checksSignatures)("says that the credentials are refused, without them", async () => {
-    const credentials = { ...server.credentials, secretAccessKey: "secret-of-another" };
-    const error = await openS3BlobStore({ bucket: "layer", endpoint: server.endpoint, credentials }).catch(
-      (failure: Error) => failure,
-    );
-    expect(error).toMatchObject({
-      reason: "denied",
-      message: "blob ping: bucket layer refused the credentials (SignatureDoesNotMatch)",
+  if (checksSignatures)
+    it("says that the credentials are refused, without them", async () => {
+      const credentials = { ...server.credentials, secretAccessKey: "secret-of-another" };
+      const error = await openS3BlobStore({ bucket: "layer", endpoint: server.endpoint, credentials }).catch(
+        (failure: Error) => failure,
+      );
+      expect(error).toMatchObject({
+        reason: "denied",
+        message: "blob ping: bucket layer refused the credentials (SignatureDoesNotMatch)",
+      });
+      expect(JSON.stringify(error)).not.toContain("of-another");
     });
-    expect(JSON.stringify(error)).not.toContain("of-another");
-  });
 
   it("says that a bucket does not exist and what to set", async () => {
     await expect(

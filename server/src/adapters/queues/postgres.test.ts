@@ -10,7 +10,7 @@ import { openPostgresQueueStore, type PostgresQueueStoreOptions } from "./postgr
 import { SCHEMA_VERSION } from "./postgres-schema.js";
 
 const found = findPostgres();
-const reason = "reason" in found ? ` (skipped: ${found.reason})` : "";
+const reason = "reason" in found ? ` (missing: ${found.reason})` : "";
 const log = { warn: () => undefined };
 const claim = { worker: "w1", stage: "pending", claimStage: "embedding", limit: 100, leaseMs: 60_000 };
 
