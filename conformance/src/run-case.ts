@@ -4,10 +4,11 @@
  * Steps run in order and the case stops at the first step that does not go as expected, since later steps build on it.
  * Afterwards the record of the scripted server is judged.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CaseContext } from "./case-context.js";
 import { DriverFault, type DriverProcess } from "./driver-process.js";
-import { runStep } from "./run-step.js";
-import type { Scenario } from "./scenario.js";
+import { runStep, type StepOutcome } from "./run-step.js";
+import type { Scenario, Step } from "./scenario.js";
 import type { Script } from "./script.js";
 import { startScriptedServer } from "./scripted-server.js";
 import type { Servers } from "./servers.js";
@@ -52,7 +53,7 @@ export async function runCase(
     variables.set("server", stage.url);
     // The same machine under another name: another origin, as far as credentials go.
     variables.set("elsewhere", stage.url.replace("127.0.0.1", "localhost"));
-    await runSteps(scenario, driver, context, variables, outcome);
+    await runSteps({ scenario, script: stage.script, driver, context, variables }, outcome);
     if (stage.script !== undefined) outcome.problems.push(...judge(stage.script, scenario, variables));
   } catch (cause) {
     outcome.problems.push(describe(cause));
@@ -88,22 +89,24 @@ async function setStage(
   };
 }
 
-async function runSteps(
-  scenario: Scenario,
-  driver: DriverProcess,
-  context: CaseContext,
-  variables: Variables,
-  outcome: CaseOutcome,
-): Promise<void> {
+/** What the steps of a case share. */
+interface Course {
+  scenario: Scenario;
+  script: Script | undefined;
+  driver: DriverProcess;
+  context: CaseContext;
+  variables: Variables;
+}
+
+/** Pause before a step is tried again, ms. */
+const AGAIN_MS = 25;
+
+async function runSteps(course: Course, outcome: CaseOutcome): Promise<void> {
+  const { scenario, script, variables } = course;
   for (const [index, raw] of scenario.steps.entries()) {
+    if (script !== undefined) script.step = index + 1;
     const step = expand(raw, variables);
-    const client = {
-      base_url: String(variables.get("server")),
-      api_key: context.servers.key,
-      ...expand(scenario.client ?? {}, variables),
-      ...step.client,
-    };
-    const { problems, bound } = await runStep(step, client, String(variables.get("ns")), driver, context);
+    const { problems, bound } = await tryStep(step, course);
     if (step.op !== undefined) outcome.called.add(step.op);
     for (const [name, value] of bound) variables.set(name, value);
     if (problems.length > 0) {
@@ -111,6 +114,22 @@ async function runSteps(
       outcome.problems.push(...problems.map((problem) => `step ${index + 1} ${label}: ${problem}`));
       return;
     }
+  }
+}
+
+/** Runs a step, again and again where it may take a while to go as expected. */
+async function tryStep(step: Step, { scenario, driver, context, variables }: Course): Promise<StepOutcome> {
+  const client = {
+    base_url: String(variables.get("server")),
+    api_key: context.servers.key,
+    ...expand(scenario.client ?? {}, variables),
+    ...step.client,
+  };
+  const deadline = performance.now() + (step.within_ms ?? 0);
+  for (;;) {
+    const outcome = await runStep(step, client, String(variables.get("ns")), driver, context);
+    if (outcome.problems.length === 0 || performance.now() >= deadline) return outcome;
+    await sleep(AGAIN_MS);
   }
 }
 

@@ -29,6 +29,8 @@ export interface ClientConfig {
 export interface Answer {
   on?: string;
   times?: number | "any";
+  /** Counted from 1. */
+  from_step?: number;
   status?: number;
   headers?: Record<string, string>;
   json?: Value;
@@ -68,6 +70,7 @@ export interface Step {
   options?: { timeout_ms?: number; max_retries?: number; headers?: Record<string, string> };
   iterate?: { take?: number };
   cancel_after_ms?: number;
+  within_ms?: number;
   bind?: Record<string, string>;
   expect?: Expect;
 }

@@ -29,6 +29,8 @@ const NOT_FOUND: Answer = { status: 404, json: { status: "error", error: "namesp
 export class Script {
   readonly requests: RecordedRequest[] = [];
   readonly unexpected: string[] = [];
+  /** The step that runs, counted from 1. */
+  step = 1;
   readonly #answers: { answer: Answer; used: number }[];
   readonly #behindGateway: boolean;
 
@@ -43,6 +45,7 @@ export class Script {
     const line = `${request.method} ${request.path}`;
     const isOwn = this.#behindGateway && GATEWAYS_OWN.test(line);
     const entry = this.#answers.find(({ answer, used }) => {
+      if (this.step < (answer.from_step ?? 1)) return false;
       const left = answer.times === "any" || used < (answer.times ?? 1);
       return left && (answer.on === line || (answer.on === undefined && !isOwn));
     });

@@ -96,6 +96,22 @@ describe("a run", () => {
     ]);
   });
 
+  it("tries a step again until it goes as expected, and answers each step as its script says", async () => {
+    const [step] = scenarioOf("getHealth").steps;
+    if (step === undefined) throw new Error("a scenario has a step");
+    const script = [
+      { from_step: 2, json: { status: "ok" } },
+      { times: 3, json: { status: "not yet" } },
+      { json: { status: "ok" } },
+    ];
+    const patient = { ...scenarioOf("getHealth"), script, steps: [{ ...step, within_ms: 5_000 }, step] };
+    const driver = await runOne("good", {
+      scenarios: [patient, { ...patient, steps: [{ ...step, within_ms: 1 }] }],
+    });
+    expect(driver.cases[0]?.problems).toEqual([]);
+    expect(driver.cases[1]?.problems.join()).toContain('got "not yet"');
+  });
+
   it("is red when an answer of the script was never asked for, or a request had none", async () => {
     const tooMany = { ...scenarioOf("getHealth"), script: [{ json: { status: "ok" } }, { json: {} }] };
     const tooFew = { ...scenarioOf("getReady"), script: [] };
