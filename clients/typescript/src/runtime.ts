@@ -122,6 +122,8 @@ export class Runtime implements Caller {
     const isDown = performance.now() < (this.#downUntil.get(gatewayRequest.baseUrl) ?? 0);
     let request = direct && isDown ? this.#fallThrough(operation, direct) : gatewayRequest;
     for (let attempts = 1, retries = 0; ; attempts++) {
+      const ended = this.#endOfCall(call, contextOf(operation, attempts - 1));
+      if (ended) throw ended;
       const outcome = await this.#attempt(call, request, attempts);
       if ("exchange" in outcome) return this.#finish(call, request, outcome.exchange, attempts);
       const { error, failure } = outcome;

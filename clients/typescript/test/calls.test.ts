@@ -292,7 +292,9 @@ describe("time and cancelling", () => {
 
   it("does no I/O for a signal that is aborted already", async () => {
     const client = await clientFor({}, { body: {} });
-    expect(await failure(client.getHealth({ signal: AbortSignal.abort() }))).toBeInstanceOf(CancelledError);
+    const error = await failure(client.getHealth({ signal: AbortSignal.abort() }));
+    expect(error).toBeInstanceOf(CancelledError);
+    expect(error).toMatchObject({ attempts: 0 });
     expect(server.requests).toHaveLength(0);
   });
 
