@@ -24,6 +24,26 @@ OWN_NAMESPACES = {
     "updateTurbopufferNamespaceMetadata": ("settings",),
 }
 DOCUMENTS = ("sku-17", "sku-18", "no-such-document")
+ALONE = {
+    "writeNamespace": [
+        (
+            "upsert_rows",
+            "upsert_columns",
+            "patch_rows",
+            "patch_columns",
+            "deletes",
+            "delete_by_filter",
+            "patch_by_filter",
+            "schema",
+            "copy_from_namespace",
+            "branch_from_namespace",
+        )
+    ],
+    "queryNamespace": [("vector", "nearest_to_id", "rank_by", "queries"), ("as_of", "between")],
+}
+"""Fields of which a request that gives several is nearly always refused."""
+REFUSED = ("sharding", "encryption", "upsert_condition", "patch_condition", "delete_condition")
+"""Fields that the engine, or a random value, nearly always refuses."""
 SOUND_NAME = re.compile(r"[A-Za-z0-9\-_.]{1,128}")
 
 answers: defaultdict[str, Counter[int]] = defaultdict(Counter)
@@ -63,14 +83,30 @@ def merge(into: dict[str, Any], other: dict[str, Any], name: str) -> None:
         media["examples"][f"{name}-{key}"] = example
 
 
+def thinned(operation: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Three quarters of all bodies with one thing to do instead of ten, so that some are taken."""
+    kept = dict(body)
+    text = ",".join(sorted(body))
+    for group in ALONE.get(operation, []):
+        given = tuple(name for name in group if name in kept)
+        only = chosen(given, text) if given else None
+        for name in (*given, *REFUSED):
+            if only is not None and name != only:
+                kept.pop(name, None)
+    return kept
+
+
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Turns most sound names into ones that exist; unsound ones are what a route must refuse."""
+    """Turns most sound names into ones that exist, and most bodies into such as may be taken."""
     path = case.path_parameters or {}
     namespace = path.get("namespace")
     if isinstance(namespace, str) and SOUND_NAME.fullmatch(namespace):
-        own = OWN_NAMESPACES.get(operation_id(case), NAMESPACES)
-        path["namespace"] = chosen(own, namespace) or namespace
+        own = OWN_NAMESPACES.get(operation_id(case))
+        name = chosen(own or NAMESPACES, namespace) or namespace
+        path["namespace"] = own[0] if own and name in NAMESPACES else name
+    if isinstance(case.body, dict):
+        case.body = thinned(operation_id(case), case.body)
     document = path.get("doc_id")
     if isinstance(document, str):
         path["doc_id"] = chosen(DOCUMENTS, document) or document
