@@ -14,7 +14,7 @@ export class WatchedNamespace {
   readRecordAt = Number.NEGATIVE_INFINITY;
   /** Monotonic time at which the record was last stored. */
   recordedAt = Number.NEGATIVE_INFINITY;
-  /** Highest stamp that is known to have been written, here or elsewhere. */
+  /** What the watermark should pass soon, for the sake of a write here or elsewhere. */
   written = Number.NEGATIVE_INFINITY;
   /** Monotonic time of the last news of a write. */
   writtenAt = Number.NEGATIVE_INFINITY;

@@ -276,6 +276,19 @@ describe("the cadence", () => {
     expect(polls()).toBe(3);
   });
 
+  it("is fast until a caller who waits from the answer on sees the watermark pass", async () => {
+    const { watcher, holds, run, pass, clock } = stage();
+    watcher.register("n");
+    await watcher.runOnce();
+    const hold = holds.begin("n");
+    pass(8_000);
+    hold.settle("applied");
+    watcher.noteWritten("n", hold.stamp);
+    const heardOf = clock.now();
+    await run(3_000);
+    expect(watcher.view("n").watermark).toBeGreaterThan(heardOf);
+  });
+
   it("is not made faster than that by many writes", async () => {
     const { watcher, polls, pass } = stage();
     for (let write = 0; write < 40; write += 1) {
@@ -580,6 +593,17 @@ describe("another replica's writes", () => {
     expect(upstream.requests.length).toBeGreaterThan(before);
     expect(reader.watcher.view("n").watermark).toBeGreaterThan(hold.stamp);
     expect(heard).toEqual([]);
+  });
+
+  it("have a poll follow a caller's request for metadata, since that hears nothing of them", async () => {
+    const { clock, reader, run } = pair();
+    reader.watcher.register("n");
+    await run(20_000);
+    const asked = clock.now();
+    await reader.watcher.observe("n").saw(answerJson(upToDate));
+    expect(reader.watcher.view("n").watermark).toBeLessThan(asked - 10_000);
+    await run(1_000);
+    expect(reader.watcher.view("n").watermark).toBeGreaterThanOrEqual(asked - MARGIN);
   });
 
   it("keep the watermark below them while they are in flight", async () => {

@@ -173,11 +173,16 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
   }
 
   /** Poll at once, or with the next poll of the fast tier where it is on that already. */
+  function hasten(namespace: WatchedNamespace): void {
+    const soonest = Math.max(clock.monotonic(), namespace.polledAt + pollIntervalMs);
+    namespace.dueAt = Math.min(namespace.dueAt, soonest);
+  }
+
+  /** @param through when the write was over; its caller may wait for a watermark beyond the time at which it heard of that */
   function rearm(namespace: WatchedNamespace, through: number): void {
-    const now = clock.monotonic();
-    namespace.written = Math.max(namespace.written, through);
-    namespace.writtenAt = now;
-    namespace.dueAt = Math.min(namespace.dueAt, Math.max(now, namespace.polledAt + pollIntervalMs));
+    namespace.written = Math.max(namespace.written, through + marginMs);
+    namespace.writtenAt = clock.monotonic();
+    hasten(namespace);
   }
 
   function take(name: string): Ticket {
@@ -313,7 +318,7 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
       const namespace = register(name);
       namespace.wrote = Math.max(namespace.wrote, stamp);
       namespace.wroteAt = clock.monotonic();
-      rearm(namespace, stamp);
+      rearm(namespace, Math.max(stamp, holds.now()));
     },
 
     observe(name) {
@@ -327,6 +332,8 @@ export function createWatcher(dependencies: WatcherDependencies, options: Watche
           if (!apply(namespace, answer, ticket) || namespace.isPolling) return;
           namespace.dueAt = Number.POSITIVE_INFINITY;
           schedule(namespace);
+          // Whoever asks wants to know, and only a poll sees to it that the other replicas allow more.
+          if (replica.limit() < ticket.startedAt - marginMs) hasten(namespace);
         },
       };
     },
