@@ -1,23 +1,15 @@
 /** The command as a process: how it begins, what it prints, how it ends, and that it leaves nothing behind. */
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lastWord, type Run, served, spawnGateway } from "./gateway-process.js";
 import { type ScriptedUpstream, startScriptedUpstream } from "./scripted-upstream.js";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const KEY = "store-key-of-the-test";
-
-interface Run {
-  readonly child: ChildProcess;
-  readonly exit: Promise<number | null>;
-  stdout(): string;
-  stderr(): string;
-}
 
 let folder: string;
 const runs: Run[] = [];
@@ -33,38 +25,9 @@ afterEach(async () => {
 });
 
 function run(environment: Record<string, string>, ...args: string[]): Run {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
-    env: {
-      PATH: process.env.PATH,
-      PORT: "0",
-      LAYER_ENGINE_PORT: "0",
-      LAYER_DATA_DIR: folder,
-      LAYER_DRAIN_MARKER_PATH: path.join(folder, "draining"),
-      ...environment,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on("data", (chunk) => {
-    stderr += chunk;
-  });
-  const exit = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const started = { child, exit, stdout: () => stdout, stderr: () => stderr };
+  const started = spawnGateway(folder, environment, { args });
   runs.push(started);
   return started;
-}
-
-/** The gateway's URL, once it has said so. */
-async function served({ child, stdout, stderr }: Run): Promise<string> {
-  const url = () => /page +(http:\S+)/.exec(stdout())?.[1];
-  await expect.poll(() => url() ?? child.exitCode, { timeout: 15_000 }).not.toBeNull();
-  const found = url();
-  if (found === undefined) throw new Error(`the gateway left: ${stderr()}`);
-  return found;
 }
 
 function childrenOf(pid: number | undefined): number[] {
@@ -181,13 +144,7 @@ describe("draining", () => {
 });
 
 describe("a bad start is one line and exit code 1, and leaves nothing running", () => {
-  async function fails(environment: Record<string, string>): Promise<string> {
-    const gateway = run(environment);
-    expect(await gateway.exit).toBe(1);
-    expect(gateway.stdout()).toBe("");
-    expect(gateway.stderr().trim().split("\n"), gateway.stderr()).toHaveLength(1);
-    return gateway.stderr();
-  }
+  const fails = (environment: Record<string, string>): Promise<string> => lastWord(run(environment));
 
   async function holdPort<T>(use: (port: string) => Promise<T>): Promise<T> {
     const holder = net.createServer();
