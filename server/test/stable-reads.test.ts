@@ -1,13 +1,14 @@
 /** Stable reads through whole gateways: two that share one upstream, and one whose object store goes away. */
 
-import { afterEach, describe, expect, it } from "vitest";
-import { startFaultProxy } from "./fault-proxy.js";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type Fault, startFaultProxy } from "./fault-proxy.js";
 import { startMoto } from "./moto-server.js";
 import { type RunningGateway, startGateway } from "./running-gateway.js";
 
 const open: { stop(): unknown }[] = [];
 afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.stop();
+  vi.unstubAllEnvs();
 });
 
 async function start(environment: Record<string, string>): Promise<RunningGateway> {
@@ -41,7 +42,7 @@ async function replicaOf(gateway: RunningGateway) {
 
 describe("two gateways in front of one upstream", () => {
   it("hold reads to what the other has written and settled", async () => {
-    const first = await start({ LAYER_ENGINE_INDEX_LAG_MS: "2000" });
+    const first = await start({ LAYER_ENGINE_INDEX_LAG_MS: "1500" });
     const second = await start({
       TPUF_URL: first.engineUrl ?? "",
       TURBOPUFFER_API_KEY: first.key,
@@ -78,12 +79,11 @@ describe("a gateway whose object store goes away", () => {
     open.push(moto);
     const proxy = await startFaultProxy(moto.port);
     open.push({ stop: () => proxy.close() });
-    process.env.AWS_ACCESS_KEY_ID = "test";
-    process.env.AWS_SECRET_ACCESS_KEY = "test";
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
     const gateway = await start({ S3_BUCKET: "layer", S3_ENDPOINT: proxy.endpoint });
-    const faults = ["GET", "PUT"].map((method) => ({ kind: "hang", method, times: 1_000 }) as const);
-    const switched = faults.map((fault) => ({ ...fault }));
-    for (const fault of switched) proxy.inject(fault);
+    const faults = ["GET", "PUT"].map((method): Fault => ({ kind: "hang", method, times: 1_000 }));
+    for (const fault of faults) proxy.inject(fault);
 
     const refused = await upsert(gateway, "n", [1]);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
@@ -99,7 +99,7 @@ describe("a gateway whose object store goes away", () => {
     });
     expect(read.status).toBe(404);
 
-    for (const fault of switched) fault.times = 0;
+    for (const fault of faults) fault.times = 0;
     await expect
       .poll(async () => (await upsert(gateway, "n", [1])).status, { timeout: 20_000, interval: 200 })
       .toBe(200);
