@@ -558,22 +558,123 @@ var hintCacheWarmOp = operation{
 	safe:   safeRead,
 }
 
+// HintCacheWarmParams holds the query parameters of HintCacheWarm. A field that is zero is not
+// sent.
+type HintCacheWarmParams struct {
+	// Forward the hint to Turbopuffer. Counts as true when another option is given.
+	Turbopuffer *bool `json:"turbopuffer,omitempty"`
+	// Start a warm job. Counts as true when another option is given.
+	Documents *bool `json:"documents,omitempty"`
+	// Copy the newest snapshot into the cache. Counts as true when another option is given.
+	Snapshots *bool `json:"snapshots,omitempty"`
+	// Rows a page of the warm job, 1 to 10000; 1000 when another option is given.
+	PageSize int64 `json:"page_size,omitempty"`
+	// Extra holds parameters that have no field here.
+	Extra map[string]any `json:"-"`
+}
+
+// UnmarshalJSON reads parameters by their names on the wire.
+func (p *HintCacheWarmParams) UnmarshalJSON(text []byte) error { return decodeJSON(text, p) }
+
 // HintCacheWarm hints that queries are coming.
 //
-// Forwards Turbopuffer's warm hint, so that the first queries find its cache prepared.
-// Turbopuffer's own answer is relayed as it is.
+// Bare, without any of the options below, this is Turbopuffer's own hint: it goes there as it is,
+// and the answer, a 202, is relayed as it comes. Query parameters that are not declared here keep
+// it bare.
 //
-// The names `turbopuffer`, `documents`, `snapshots`, `page_size`, `blobs` and `blob_budget_bytes`
-// are reserved in the query string and refused with 422.
+// With any option, even one that is false, the gateway runs the steps that are not switched off,
+// in this order, and answers 200: the hint to Turbopuffer, a warm job that puts every document
+// into the cache, and a copy of the newest snapshot into the cache. With `documents` or
+// `snapshots` in force and no document cache to fill, the answer is 503 `cache_cold` before any
+// step has run.
 //
 // GET /v1/namespaces/{namespace}/hint_cache_warm
-func (c *Client) HintCacheWarm(ctx context.Context, namespace string, opts ...RequestOption) (*WarmHintResponse, error) {
-	return data(c.HintCacheWarmWithPerf(ctx, namespace, opts...))
+func (c *Client) HintCacheWarm(ctx context.Context, namespace string, params *HintCacheWarmParams, opts ...RequestOption) (*WarmHintResponse, error) {
+	return data(c.HintCacheWarmWithPerf(ctx, namespace, params, opts...))
 }
 
 // HintCacheWarmWithPerf is HintCacheWarm with the measurements of the call.
-func (c *Client) HintCacheWarmWithPerf(ctx context.Context, namespace string, opts ...RequestOption) (*LayerResponse[*WarmHintResponse], error) {
-	return call[*WarmHintResponse](ctx, c, &hintCacheWarmOp, arguments{path: []string{namespace}}, opts)
+func (c *Client) HintCacheWarmWithPerf(ctx context.Context, namespace string, params *HintCacheWarmParams, opts ...RequestOption) (*LayerResponse[*WarmHintResponse], error) {
+	return call[*WarmHintResponse](ctx, c, &hintCacheWarmOp, arguments{path: []string{namespace}, params: params}, opts)
+}
+
+var warmCacheOp = operation{
+	id:     "warmCache",
+	method: "POST",
+	route:  "/v2/namespaces/{namespace}/warm",
+	safe:   safeIdempotent,
+}
+
+// WarmCacheParams holds the query parameters of WarmCache. A field that is zero is not sent.
+type WarmCacheParams struct {
+	// Documents a page, 1 to 10000. Default 1000.
+	PageSize int64 `json:"page_size,omitempty"`
+	// Extra holds parameters that have no field here.
+	Extra map[string]any `json:"-"`
+}
+
+// UnmarshalJSON reads parameters by their names on the wire.
+func (p *WarmCacheParams) UnmarshalJSON(text []byte) error { return decodeJSON(text, p) }
+
+// WarmCache warms the document cache.
+//
+// Starts a job that reads every document of the namespace and puts it into the document cache,
+// where fetches find it. One job a namespace runs at a time: while one does, the answer is that
+// one. What is written or fetched meanwhile stays as it is in the cache.
+//
+// The job outlives the gateway that began it: another replica goes on where it stopped.
+//
+// POST /v2/namespaces/{namespace}/warm
+func (c *Client) WarmCache(ctx context.Context, namespace string, params *WarmCacheParams, opts ...RequestOption) (*WarmJob, error) {
+	return data(c.WarmCacheWithPerf(ctx, namespace, params, opts...))
+}
+
+// WarmCacheWithPerf is WarmCache with the measurements of the call.
+func (c *Client) WarmCacheWithPerf(ctx context.Context, namespace string, params *WarmCacheParams, opts ...RequestOption) (*LayerResponse[*WarmJob], error) {
+	return call[*WarmJob](ctx, c, &warmCacheOp, arguments{path: []string{namespace}, params: params}, opts)
+}
+
+var listWarmJobsOp = operation{
+	id:     "listWarmJobs",
+	method: "GET",
+	route:  "/v2/namespaces/{namespace}/warm-jobs",
+	safe:   safeRead,
+}
+
+// ListWarmJobs lists the warm jobs of a namespace.
+//
+// The jobs that run or ended within the last hour, at most 1000, the oldest first. Every replica
+// sees them.
+//
+// GET /v2/namespaces/{namespace}/warm-jobs
+func (c *Client) ListWarmJobs(ctx context.Context, namespace string, opts ...RequestOption) (*WarmJobList, error) {
+	return data(c.ListWarmJobsWithPerf(ctx, namespace, opts...))
+}
+
+// ListWarmJobsWithPerf is ListWarmJobs with the measurements of the call.
+func (c *Client) ListWarmJobsWithPerf(ctx context.Context, namespace string, opts ...RequestOption) (*LayerResponse[*WarmJobList], error) {
+	return call[*WarmJobList](ctx, c, &listWarmJobsOp, arguments{path: []string{namespace}}, opts)
+}
+
+var getWarmJobOp = operation{
+	id:     "getWarmJob",
+	method: "GET",
+	route:  "/v2/namespaces/{namespace}/warm-jobs/{job_id}",
+	safe:   safeRead,
+}
+
+// GetWarmJob follows a warm job.
+//
+// One warm job of the namespace. Ended jobs are kept for an hour.
+//
+// GET /v2/namespaces/{namespace}/warm-jobs/{job_id}
+func (c *Client) GetWarmJob(ctx context.Context, namespace, jobID string, opts ...RequestOption) (*WarmJob, error) {
+	return data(c.GetWarmJobWithPerf(ctx, namespace, jobID, opts...))
+}
+
+// GetWarmJobWithPerf is GetWarmJob with the measurements of the call.
+func (c *Client) GetWarmJobWithPerf(ctx context.Context, namespace, jobID string, opts ...RequestOption) (*LayerResponse[*WarmJob], error) {
+	return call[*WarmJob](ctx, c, &getWarmJobOp, arguments{path: []string{namespace, jobID}}, opts)
 }
 
 var getHealthOp = operation{

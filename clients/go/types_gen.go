@@ -372,12 +372,89 @@ type QueryPerformance struct {
 	Extra map[string]any `json:"-"`
 }
 
-// WarmHintResponse is Turbopuffer's answer to a warm hint.
+// WarmHintResponse is what became of a warm hint. A bare one is answered by Turbopuffer, with
+// `status` and `message`; one with options by the gateway, with what each step did.
 type WarmHintResponse struct {
-	// `ACCEPTED`.
-	Status string `json:"status"`
-	// What happened, for people.
+	// Bare: `ACCEPTED`.
+	Status string `json:"status,omitempty"`
+	// Bare: what happened, for people.
 	Message string `json:"message,omitempty"`
+	// With options: the namespace.
+	Namespace   string    `json:"namespace,omitempty"`
+	Turbopuffer *WarmStep `json:"turbopuffer,omitempty"`
+	Documents   *WarmStep `json:"documents,omitempty"`
+	Snapshots   *WarmStep `json:"snapshots,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// WarmStep is one step of a warm hint with options.
+type WarmStep struct {
+	// False when the step was switched off.
+	Enabled bool `json:"enabled"`
+	// `skipped`: switched off. `started`: the job runs. `no_snapshot`: none is stored.
+	Status WarmStepStatus `json:"status"`
+	Job    *WarmJob       `json:"job,omitempty"`
+	// Snapshots: the object that was copied.
+	Key string `json:"key,omitempty"`
+	// Snapshots: milliseconds since 1970 through which the snapshot counts.
+	WatermarkMS *int64 `json:"watermark_ms,omitempty"`
+	// Snapshots: its SHA-256, in hexadecimal.
+	Sha string `json:"sha,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// WarmStepStatus: `skipped`: switched off. `started`: the job runs. `no_snapshot`: none is stored.
+type WarmStepStatus string
+
+// Known values of WarmStepStatus. A server may send others.
+const (
+	WarmStepStatusSkipped    WarmStepStatus = "skipped"
+	WarmStepStatusCompleted  WarmStepStatus = "completed"
+	WarmStepStatusStarted    WarmStepStatus = "started"
+	WarmStepStatusNoSnapshot WarmStepStatus = "no_snapshot"
+)
+
+// WarmJob is a job that fills the document cache.
+type WarmJob struct {
+	// A UUID.
+	ID string `json:"id"`
+	// The namespace it warms.
+	Namespace string `json:"namespace"`
+	// How it stands.
+	Status WarmJobStatus `json:"status"`
+	// Share of the documents read, from 0 to 1; at most 0.99 until it is done.
+	Progress float64 `json:"progress"`
+	// Documents read so far.
+	DocumentsScanned int64 `json:"documents_scanned"`
+	// When it was asked for.
+	CreatedAt string `json:"created_at"`
+	// Completed: the watermark, milliseconds since 1970, through which everything is in the cache.
+	// Absent when the index was not settled.
+	StableAsOf *int64 `json:"stable_as_of,omitempty"`
+	// When it ended; null while it runs.
+	CompletedAt *string `json:"completed_at,omitempty"`
+	// Why it failed; null otherwise.
+	Error *string `json:"error,omitempty"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
+
+// WarmJobStatus: How it stands.
+type WarmJobStatus string
+
+// Known values of WarmJobStatus. A server may send others.
+const (
+	WarmJobStatusRunning   WarmJobStatus = "running"
+	WarmJobStatusCompleted WarmJobStatus = "completed"
+	WarmJobStatusFailed    WarmJobStatus = "failed"
+)
+
+// WarmJobList is the warm jobs of a namespace.
+type WarmJobList struct {
+	// The oldest first.
+	WarmJobs []WarmJob `json:"warm_jobs"`
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
@@ -539,6 +616,7 @@ type Health struct {
 	Aerospike AerospikeHealth `json:"aerospike"`
 	Stores    StoresHealth    `json:"stores"`
 	Replica   *ReplicaHealth  `json:"replica,omitempty"`
+	Worker    *WorkerHealth   `json:"worker,omitempty"`
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
@@ -609,6 +687,16 @@ const (
 	ReplicaHealthStatusOk       ReplicaHealthStatus = "ok"
 	ReplicaHealthStatusDegraded ReplicaHealthStatus = "degraded"
 )
+
+// WorkerHealth is which of several processes of one gateway answers. Absent where there is one.
+type WorkerHealth struct {
+	// The process that answers.
+	ID int64 `json:"id"`
+	// How many there are.
+	Of int64 `json:"of"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
 
 // StoresHealth is where each kind of state lives.
 type StoresHealth struct {
@@ -711,6 +799,15 @@ func (v QueryPerformance) MarshalJSON() ([]byte, error)     { return encodeJSON(
 func (v *WarmHintResponse) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v WarmHintResponse) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
+func (v *WarmStep) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WarmStep) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *WarmJob) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WarmJob) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *WarmJobList) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WarmJobList) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
 func (v *Document) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v Document) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
@@ -749,6 +846,9 @@ func (v AerospikeHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v
 
 func (v *ReplicaHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v ReplicaHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *WorkerHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v WorkerHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *StoresHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v StoresHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }

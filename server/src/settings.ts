@@ -108,6 +108,13 @@ export const settings = {
     secret: false,
     parse: parseOrigins,
   },
+  workers: integer("LAYER_WORKERS", 1, {
+    unit: "processes",
+    meaning:
+      "processes that serve requests on the same port; more than one need a blob store that they share (LAYER_DATA_DIR or S3_BUCKET) (contract)",
+    min: 1,
+    max: 64,
+  }),
   metricsPublic: flag("LAYER_METRICS_PUBLIC", {
     meaning: "name namespaces on /metrics to callers without a key too; otherwise those get sums (contract)",
   }),
@@ -276,6 +283,8 @@ export const limits = {
   requestTimeoutMs: 300_000,
   /** Time for requests in flight to finish after SIGTERM, ms (chosen: under Kubernetes' 30 s grace). */
   drainTimeoutMs: 25_000,
+  /** Time for a worker to leave after that, ms (chosen: its loops, its part among the replicas and its stores, and a second). */
+  workerLeaveTimeoutMs: 9_000,
   /** How often the drain marker file is looked for, ms (chosen). */
   drainMarkerPollMs: 1_000,
   /** Longest a write may still be applied after its sender has given up or died, ms (contract). */
@@ -288,6 +297,8 @@ export const limits = {
   storeWatchTimeoutMs: 3_000,
   /** Time to store watermarks and tell the other replicas at the end, ms (chosen: drain, this and stores take 30 s at most). */
   replicaLeaveTimeoutMs: 2_000,
+  /** Time for background work to leave its jobs to the next owner, ms (chosen). */
+  jobsStopTimeoutMs: 3_000,
   /** Time for the stores to end their connections at the end, ms (chosen: as above). */
   storeCloseTimeoutMs: 3_000,
 } as const;

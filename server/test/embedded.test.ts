@@ -251,7 +251,7 @@ describe("a gateway over its own engine", () => {
       await json("/v2/namespaces/passed/explain_query", { json: { rank_by: ["id", "asc"], limit: 1 } }),
     ).toEqual({ plan_text: expect.any(String) });
     expect((await gateway.request(`${v1}/hint_cache_warm?anything=1`)).status).toBe(202);
-    expect((await gateway.request(`${v1}/hint_cache_warm?documents=false`)).status).toBe(422);
+    expect((await gateway.request(`${v1}/hint_cache_warm?documents=no`)).status).toBe(422);
     expect(await json(`${v1}/metadata`, { method: "PATCH", json: { read_only: true } })).toMatchObject({
       read_only: true,
     });

@@ -210,31 +210,3 @@ describe("deleteNamespace", () => {
     expect(schemaReads()).toBe(2);
   });
 });
-
-describe("hintCacheWarm", () => {
-  it("passes the bare hint through with its query string", async () => {
-    const { warming, upstream } = gateway(() => answerText('{"status":"ACCEPTED"}', 202));
-    const relay = await warming.hintCacheWarm(contextWith({ rawQuery: "unknown=1&x%20y" }), "n");
-    expect([relay.status, text(relay)]).toEqual([202, '{"status":"ACCEPTED"}']);
-    expect(upstream.requests[0]).toMatchObject({
-      method: "GET",
-      path: "/v1/namespaces/n/hint_cache_warm",
-      query: "unknown=1&x%20y",
-    });
-  });
-
-  it.each(["turbopuffer", "documents", "snapshots", "page_size", "blobs", "blob_budget_bytes"])(
-    "refuses %s, even as false, and however it is spelled",
-    async (name) => {
-      const { warming, upstream } = gateway(() => answerText("{}"));
-      const spelled = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
-      for (const rawQuery of [`${name}=false`, `a=1&${name}`, `${spelled}=true`]) {
-        await expect(warming.hintCacheWarm(contextWith({ rawQuery }), "n")).rejects.toMatchObject({
-          code: "validation_error",
-          message: `${name}: this warm option is not supported yet`,
-        });
-      }
-      expect(upstream.requests).toEqual([]);
-    },
-  );
-});

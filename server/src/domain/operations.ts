@@ -77,6 +77,15 @@ export interface Namespaces {
 }
 
 export interface Warming {
-  /** The bare hint. 422 when the raw query string names a warm option. */
+  /**
+   * Upstream's own hint when the raw query string names no warm option; otherwise the steps that are not false, in the order
+   * hint, documents, snapshots. 503 `cache_cold` before any of them when documents or snapshots are in force without a cache.
+   */
   hintCacheWarm(context: RequestContext, namespace: string): Promise<Relay>;
+  /** 202 with a new job, or with the one that runs. @param pageSize rows, 1 to 10,000. Default 1,000 */
+  warmCache(context: RequestContext, namespace: string, pageSize: number | undefined): Promise<Relay>;
+  /** Oldest first; ended ones for an hour. */
+  listWarmJobs(context: RequestContext, namespace: string): Promise<Relay>;
+  /** 404 when the namespace has no such job. */
+  getWarmJob(context: RequestContext, namespace: string, jobId: string): Promise<Relay>;
 }

@@ -110,6 +110,12 @@ export interface QueryHandlers<Context> {
 export interface WarmHandlers<Context> {
   /** Hint that queries are coming: `GET /v1/namespaces/{namespace}/hint_cache_warm`, scope read. */
   hintCacheWarm(call: RawCall<"hintCacheWarm", Context>): Promise<Reply<"hintCacheWarm">>;
+  /** Warm the document cache: `POST /v2/namespaces/{namespace}/warm`, scope write. */
+  warmCache(call: CheckedCall<"warmCache", Context>): Promise<Reply<"warmCache">>;
+  /** List the warm jobs of a namespace: `GET /v2/namespaces/{namespace}/warm-jobs`, scope read. */
+  listWarmJobs(call: CheckedCall<"listWarmJobs", Context>): Promise<Reply<"listWarmJobs">>;
+  /** Follow a warm job: `GET /v2/namespaces/{namespace}/warm-jobs/{job_id}`, scope read. */
+  getWarmJob(call: CheckedCall<"getWarmJob", Context>): Promise<Reply<"getWarmJob">>;
 }
 
 /** Liveness, readiness and where state lives. */

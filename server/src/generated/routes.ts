@@ -40,6 +40,18 @@ export const routes = {
     call: "checked",
     bodyValidation: "none",
   },
+  getWarmJob: {
+    operationId: "getWarmJob",
+    tag: "warm",
+    method: "GET",
+    template: "/v2/namespaces/{namespace}/warm-jobs/{job_id}",
+    path: "/v2/namespaces/:namespace/warm-jobs/:job_id",
+    access: "read",
+    kind: "layer",
+    body: "none",
+    call: "checked",
+    bodyValidation: "none",
+  },
   fetchDocuments: {
     operationId: "fetchDocuments",
     tag: "documents",
@@ -86,6 +98,30 @@ export const routes = {
     kind: "upstream",
     body: "required",
     call: "raw",
+    bodyValidation: "none",
+  },
+  warmCache: {
+    operationId: "warmCache",
+    tag: "warm",
+    method: "POST",
+    template: "/v2/namespaces/{namespace}/warm",
+    path: "/v2/namespaces/:namespace/warm",
+    access: "write",
+    kind: "layer",
+    body: "none",
+    call: "checked",
+    bodyValidation: "none",
+  },
+  listWarmJobs: {
+    operationId: "listWarmJobs",
+    tag: "warm",
+    method: "GET",
+    template: "/v2/namespaces/{namespace}/warm-jobs",
+    path: "/v2/namespaces/:namespace/warm-jobs",
+    access: "read",
+    kind: "layer",
+    body: "none",
+    call: "checked",
     bodyValidation: "none",
   },
   writeNamespace: {
@@ -271,6 +307,7 @@ export type Adapt = <Call, R extends BytesReply | { readonly status: number; rea
 export function mountRoutes<Context>(router: IRouter, handlers: Handlers<Context>, adapt: Adapt): void {
   const { documents, health, metrics, namespaces, query, warm } = handlers;
   router.get(routes.fetchDocument.path, adapt(routes.fetchDocument, documents.fetchDocument));
+  router.get(routes.getWarmJob.path, adapt(routes.getWarmJob, warm.getWarmJob));
   router.post(routes.fetchDocuments.path, adapt(routes.fetchDocuments, documents.fetchDocuments));
   router.post(
     routes.explainTurbopufferQuery.path,
@@ -281,6 +318,8 @@ export function mountRoutes<Context>(router: IRouter, handlers: Handlers<Context
     adapt(routes.getNamespaceMetadata, namespaces.getNamespaceMetadata),
   );
   router.post(routes.queryNamespace.path, adapt(routes.queryNamespace, query.queryNamespace));
+  router.post(routes.warmCache.path, adapt(routes.warmCache, warm.warmCache));
+  router.get(routes.listWarmJobs.path, adapt(routes.listWarmJobs, warm.listWarmJobs));
   router.post(routes.writeNamespace.path, adapt(routes.writeNamespace, namespaces.writeNamespace));
   router.delete(routes.deleteNamespace.path, adapt(routes.deleteNamespace, namespaces.deleteNamespace));
   router.get(routes.listNamespaces.path, adapt(routes.listNamespaces, namespaces.listNamespaces));

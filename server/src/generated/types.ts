@@ -409,12 +409,69 @@ export interface RecallResponse {
   [key: string]: unknown;
 }
 
-/** Turbopuffer's answer to a warm hint. */
+/**
+ * What became of a warm hint. A bare one is answered by Turbopuffer, with `status` and `message`; one with
+ * options by the gateway, with what each step did.
+ */
 export interface WarmHintResponse {
-  /** `ACCEPTED`. */
-  status: string;
-  /** What happened, for people. */
+  /** Bare: `ACCEPTED`. */
+  status?: string;
+  /** Bare: what happened, for people. */
   message?: string;
+  /** With options: the namespace. */
+  namespace?: string;
+  turbopuffer?: WarmStep;
+  documents?: WarmStep;
+  snapshots?: WarmStep;
+  [key: string]: unknown;
+}
+
+/** One step of a warm hint with options. */
+export interface WarmStep {
+  /** False when the step was switched off. */
+  enabled: boolean;
+  /** `skipped`: switched off. `started`: the job runs. `no_snapshot`: none is stored. */
+  status: "skipped" | "completed" | "started" | "no_snapshot" | (string & {});
+  job?: WarmJob;
+  /** Snapshots: the object that was copied. */
+  key?: string;
+  /** Snapshots: milliseconds since 1970 through which the snapshot counts. */
+  watermark_ms?: number;
+  /** Snapshots: its SHA-256, in hexadecimal. */
+  sha?: string;
+  [key: string]: unknown;
+}
+
+/** A job that fills the document cache. */
+export interface WarmJob {
+  /** A UUID. */
+  id: string;
+  /** The namespace it warms. */
+  namespace: string;
+  /** How it stands. */
+  status: "running" | "completed" | "failed" | (string & {});
+  /** Share of the documents read, from 0 to 1; at most 0.99 until it is done. */
+  progress: number;
+  /** Documents read so far. */
+  documents_scanned: number;
+  /** When it was asked for. */
+  created_at: string;
+  /**
+   * Completed: the watermark, milliseconds since 1970, through which everything is in the cache. Absent
+   * when the index was not settled.
+   */
+  stable_as_of?: number;
+  /** When it ended; null while it runs. */
+  completed_at?: string | null;
+  /** Why it failed; null otherwise. */
+  error?: string | null;
+  [key: string]: unknown;
+}
+
+/** The warm jobs of a namespace. */
+export interface WarmJobList {
+  /** The oldest first. */
+  warm_jobs: WarmJob[];
   [key: string]: unknown;
 }
 
@@ -605,6 +662,7 @@ export interface Health {
   aerospike: AerospikeHealth;
   stores: StoresHealth;
   replica?: ReplicaHealth;
+  worker?: WorkerHealth;
   [key: string]: unknown;
 }
 
@@ -637,6 +695,15 @@ export interface ReplicaHealth {
   since?: string;
   /** What is wrong, or what to set. */
   detail?: string;
+  [key: string]: unknown;
+}
+
+/** Which of several processes of one gateway answers. Absent where there is one. */
+export interface WorkerHealth {
+  /** The process that answers. */
+  id: number;
+  /** How many there are. */
+  of: number;
   [key: string]: unknown;
 }
 
@@ -837,8 +904,23 @@ export interface Operations {
   };
   hintCacheWarm: {
     path: { namespace: string };
+    query: { turbopuffer?: boolean; documents?: boolean; snapshots?: boolean; page_size?: number };
+    replies: { 200: WarmHintResponse; 202: WarmHintResponse };
+  };
+  warmCache: {
+    path: { namespace: string };
+    query: { page_size?: number };
+    replies: { 202: WarmJob };
+  };
+  listWarmJobs: {
+    path: { namespace: string };
     query: Record<never, never>;
-    replies: { 202: WarmHintResponse };
+    replies: { 200: WarmJobList };
+  };
+  getWarmJob: {
+    path: { namespace: string; job_id: string };
+    query: Record<never, never>;
+    replies: { 200: WarmJob };
   };
   getHealth: {
     path: Record<never, never>;

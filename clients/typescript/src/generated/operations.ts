@@ -26,6 +26,8 @@ import type {
   TurbopufferNamespaceSummary,
   UpdateNamespaceMetadataRequest,
   WarmHintResponse,
+  WarmJob,
+  WarmJobList,
   WriteRequest,
   WriteResponse,
 } from "./types.js";
@@ -73,6 +75,24 @@ export interface ListTurbopufferNamespacesOptions<P extends boolean = boolean> e
   /** Where to continue, from the previous page's `next_cursor`. Default the first page. */
   cursor?: string | undefined;
   /** Rows a page, 1 to 1000. Default 100. */
+  pageSize?: number | undefined;
+}
+
+/** Options of `hintCacheWarm`. */
+export interface HintCacheWarmOptions<P extends boolean = boolean> extends CallOptions<P> {
+  /** Forward the hint to Turbopuffer. Counts as true when another option is given. */
+  turbopuffer?: boolean | undefined;
+  /** Start a warm job. Counts as true when another option is given. */
+  documents?: boolean | undefined;
+  /** Copy the newest snapshot into the cache. Counts as true when another option is given. */
+  snapshots?: boolean | undefined;
+  /** Rows a page of the warm job, 1 to 10000; 1000 when another option is given. */
+  pageSize?: number | undefined;
+}
+
+/** Options of `warmCache`. */
+export interface WarmCacheOptions<P extends boolean = boolean> extends CallOptions<P> {
+  /** Documents a page, 1 to 10000. Default 1000. */
   pageSize?: number | undefined;
 }
 
@@ -520,24 +540,90 @@ export class Operations {
   /**
    * Hint that queries are coming. `GET /v1/namespaces/{namespace}/hint_cache_warm`
    *
-   * Forwards Turbopuffer's warm hint, so that the first queries find its cache prepared. Turbopuffer's own
-   * answer is relayed as it is.
+   * Bare, without any of the options below, this is Turbopuffer's own hint: it goes there as it is, and the
+   * answer, a 202, is relayed as it comes. Query parameters that are not declared here keep it bare.
    *
-   * The names `turbopuffer`, `documents`, `snapshots`, `page_size`, `blobs` and `blob_budget_bytes` are
-   * reserved in the query string and refused with 422.
+   * With any option, even one that is false, the gateway runs the steps that are not switched off, in this
+   * order, and answers 200: the hint to Turbopuffer, a warm job that puts every document into the cache, and
+   * a copy of the newest snapshot into the cache. With `documents` or `snapshots` in force and no document
+   * cache to fill, the answer is 503 `cache_cold` before any step has run.
    *
    * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
    *
    * @example
    * ```ts
-   * await client.hintCacheWarm("products");
+   * await client.hintCacheWarm("products", { turbopuffer: false, documents: false, snapshots: true, pageSize: 1000 });
    * ```
    */
   hintCacheWarm<P extends boolean = false>(
     namespace: string,
-    options?: CallOptions<P>,
+    options?: HintCacheWarmOptions<P>,
   ): Promise<Result<WarmHintResponse, P>> {
     return this.#caller.call(OPERATIONS.hintCacheWarm, { namespace }, undefined, options);
+  }
+
+  /**
+   * Warm the document cache. `POST /v2/namespaces/{namespace}/warm`
+   *
+   * Starts a job that reads every document of the namespace and puts it into the document cache, where
+   * fetches find it. One job a namespace runs at a time: while one does, the answer is that one. What is
+   * written or fetched meanwhile stays as it is in the cache.
+   *
+   * The job outlives the gateway that began it: another replica goes on where it stopped.
+   *
+   * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.warmCache("products", { pageSize: 1000 });
+   * ```
+   */
+  warmCache<P extends boolean = false>(
+    namespace: string,
+    options?: WarmCacheOptions<P>,
+  ): Promise<Result<WarmJob, P>> {
+    return this.#caller.call(OPERATIONS.warmCache, { namespace }, undefined, options);
+  }
+
+  /**
+   * List the warm jobs of a namespace. `GET /v2/namespaces/{namespace}/warm-jobs`
+   *
+   * The jobs that run or ended within the last hour, at most 1000, the oldest first. Every replica sees
+   * them.
+   *
+   * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   *
+   * @example
+   * ```ts
+   * await client.listWarmJobs("products");
+   * ```
+   */
+  listWarmJobs<P extends boolean = false>(
+    namespace: string,
+    options?: CallOptions<P>,
+  ): Promise<Result<WarmJobList, P>> {
+    return this.#caller.call(OPERATIONS.listWarmJobs, { namespace }, undefined, options);
+  }
+
+  /**
+   * Follow a warm job. `GET /v2/namespaces/{namespace}/warm-jobs/{job_id}`
+   *
+   * One warm job of the namespace. Ended jobs are kept for an hour.
+   *
+   * @param namespace The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or `..`.
+   * @param jobId The job's id, as `warmCache` gave it.
+   *
+   * @example
+   * ```ts
+   * await client.getWarmJob("products", "9f1c2f0e-6a0f-4f57-9a51-1d2c7a3c9b10");
+   * ```
+   */
+  getWarmJob<P extends boolean = false>(
+    namespace: string,
+    jobId: string,
+    options?: CallOptions<P>,
+  ): Promise<Result<WarmJob, P>> {
+    return this.#caller.call(OPERATIONS.getWarmJob, { namespace, job_id: jobId }, undefined, options);
   }
 
   /**
@@ -760,6 +846,37 @@ const OPERATIONS = {
     id: "hintCacheWarm",
     method: "GET",
     path: "/v1/namespaces/{namespace}/hint_cache_warm",
+    safe: "read",
+    fallthrough: "no",
+    query: {
+      turbopuffer: "turbopuffer",
+      documents: "documents",
+      snapshots: "snapshots",
+      pageSize: "page_size",
+    },
+    result: "object",
+  },
+  warmCache: {
+    id: "warmCache",
+    method: "POST",
+    path: "/v2/namespaces/{namespace}/warm",
+    safe: "idempotent",
+    fallthrough: "no",
+    query: { pageSize: "page_size" },
+    result: "object",
+  },
+  listWarmJobs: {
+    id: "listWarmJobs",
+    method: "GET",
+    path: "/v2/namespaces/{namespace}/warm-jobs",
+    safe: "read",
+    fallthrough: "no",
+    result: "object",
+  },
+  getWarmJob: {
+    id: "getWarmJob",
+    method: "GET",
+    path: "/v2/namespaces/{namespace}/warm-jobs/{job_id}",
     safe: "read",
     fallthrough: "no",
     result: "object",

@@ -4,7 +4,7 @@
  */
 
 import type { BlobStore } from "../../ports/blob-store.js";
-import type { DocumentCache } from "../../ports/document-cache.js";
+import { CacheUnavailable, type DocumentCache } from "../../ports/document-cache.js";
 
 /** The set of mirrored bodies. No namespace can have its name: it holds a slash. */
 const MIRROR_SET = "_hevlayer_snapshots/latest";
@@ -32,7 +32,8 @@ export function createSnapshotMirror({
 }: {
   /** Absent: nothing is ever stored, so nothing is there to mirror. */
   blobs: Pick<BlobStore, "list" | "get"> | undefined;
-  cache: Pick<DocumentCache, "put" | "ensureEpoch">;
+  /** Absent: nobody may ask. */
+  cache: Pick<DocumentCache, "put" | "ensureEpoch"> | undefined;
 }): SnapshotMirror {
   return {
     async refresh(namespace) {
@@ -43,6 +44,7 @@ export function createSnapshotMirror({
       if (key === undefined || body === undefined) return undefined;
       const named = /\/\d+-(?<watermark>\d+)-(?<sha>[0-9a-f]+)\.json$/.exec(key)?.groups;
       if (named === undefined) return undefined;
+      if (cache === undefined) throw new CacheUnavailable("down", "there is no document cache");
       const epoch = await cache.ensureEpoch(MIRROR_SET);
       await cache.put(MIRROR_SET, [
         { id: namespace, condition: { when: "always" }, mark: MARK, epoch, attributes: body.body },

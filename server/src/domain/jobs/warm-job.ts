@@ -15,6 +15,8 @@ export interface WarmJob extends JobBase {
   readonly cursor?: string;
   /** The cache's epoch of the namespace under which pages were put; another one empties what was done. */
   readonly epoch?: string;
+  /** Epoch-ms at which the walk under that epoch began. */
+  readonly begunAt?: number;
   /** Rows that no cache can hold. */
   readonly uncacheable: number;
   readonly error?: string;

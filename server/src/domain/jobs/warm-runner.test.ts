@@ -51,14 +51,16 @@ function setUp(rowCount = 25) {
       },
       sink: {
         epoch: async () => state.epoch,
-        async fill(_namespace, page) {
+        async fill(_namespace, _epoch, page) {
           await state.onFill(page);
           for (const { id } of page) cached.add(id);
           const { uncacheable } = state;
           state.uncacheable = 0;
           return { uncacheable };
         },
-        warmed: (namespace, through, epoch) => events.push(`warmed ${namespace} ${through} ${epoch}`),
+        warmed: async (namespace, through, epoch) => {
+          events.push(`warmed ${namespace} ${through} ${epoch}`);
+        },
       },
       pause: async (ms) => {
         events.push(`pause ${ms}`);

@@ -24,16 +24,21 @@ export interface WarmSink {
   epoch(namespace: string): Promise<string>;
   /**
    * Puts rows where nothing stands under the present epoch; what a write or a fetch has put there meanwhile stays.
+   * @param epoch of the namespace, as read before the page was asked for
    * @param askedAt monotonic time at which the page was asked for
    * @returns rows that no cache can hold. @throws CacheUnavailable when a row could not be put
    */
   fill(
     namespace: string,
+    epoch: string,
     rows: readonly OriginRow[],
     askedAt: number,
   ): Promise<{ readonly uncacheable: number }>;
-  /** Everything of the namespace up to `through` is in the cache, if its epoch is still `epoch`. */
-  warmed(namespace: string, through: number, epoch: string): void;
+  /**
+   * Everything of the namespace up to `through` is in the cache, if its epoch is still `epoch` and nothing was lost since.
+   * @param since epoch-ms at which the job began. @throws CacheUnavailable
+   */
+  warmed(namespace: string, through: number, epoch: string, since: number): Promise<void>;
 }
 
 /** What a job learns of its namespace before the first page. */
@@ -178,10 +183,12 @@ function createRun(
   async function prepare(job: WarmJob): Promise<WarmJob> {
     const epoch = await sink.epoch(namespace);
     if (job.epoch === epoch) return job;
+    const begunAt = Math.floor(clock.now());
     const { through, total } = await patiently(() => look(namespace, signal));
     return change(job.id, (current) => ({
       ...restarted(current),
       epoch,
+      begunAt,
       ...(through === undefined ? {} : { through }),
       ...(total === undefined ? {} : { total }),
     }));
@@ -217,7 +224,7 @@ function createRun(
   }
 
   async function put(job: WarmJob, page: OriginPage, askedAt: number): Promise<WarmJob> {
-    const { uncacheable } = await sink.fill(namespace, page.rows, askedAt);
+    const { uncacheable } = await sink.fill(namespace, job.epoch ?? "", page.rows, askedAt);
     return {
       ...job,
       scanned: job.scanned + page.rows.length,
@@ -229,7 +236,7 @@ function createRun(
   async function complete(job: WarmJob): Promise<WarmJob> {
     if ((await sink.epoch(namespace)) !== job.epoch) throw new EpochChanged("the cache has forgotten it");
     if (job.through !== undefined && job.uncacheable === 0 && job.epoch !== undefined)
-      sink.warmed(namespace, job.through, job.epoch);
+      await sink.warmed(namespace, job.through, job.epoch, job.begunAt ?? job.createdAt);
     return change(job.id, (current) => ({
       ...current,
       ...progressFields(job),

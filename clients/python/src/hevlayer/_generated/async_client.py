@@ -28,6 +28,8 @@ from .models import (
     StatusResponse,
     UpdateNamespaceMetadataRequest,
     WarmHintResponse,
+    WarmJob,
+    WarmJobList,
     WriteRequest,
     WriteResponse,
 )
@@ -981,38 +983,198 @@ class AsyncHevlayer(AsyncClient):
 
     @overload
     async def hint_cache_warm(
-        self, namespace: str, *, with_perf: Literal[True], **options: Unpack[CallOptions]
+        self,
+        namespace: str,
+        *,
+        turbopuffer: bool | Omit = OMIT,
+        documents: bool | Omit = OMIT,
+        snapshots: bool | Omit = OMIT,
+        page_size: int | Omit = OMIT,
+        with_perf: Literal[True],
+        **options: Unpack[CallOptions],
     ) -> LayerResponse[WarmHintResponse]: ...
 
     @overload
     async def hint_cache_warm(
-        self, namespace: str, *, with_perf: Literal[False] = False, **options: Unpack[CallOptions]
+        self,
+        namespace: str,
+        *,
+        turbopuffer: bool | Omit = OMIT,
+        documents: bool | Omit = OMIT,
+        snapshots: bool | Omit = OMIT,
+        page_size: int | Omit = OMIT,
+        with_perf: Literal[False] = False,
+        **options: Unpack[CallOptions],
     ) -> WarmHintResponse: ...
 
     async def hint_cache_warm(
-        self, namespace: str, *, with_perf: bool = False, **options: Unpack[CallOptions]
+        self,
+        namespace: str,
+        *,
+        turbopuffer: bool | Omit = OMIT,
+        documents: bool | Omit = OMIT,
+        snapshots: bool | Omit = OMIT,
+        page_size: int | Omit = OMIT,
+        with_perf: bool = False,
+        **options: Unpack[CallOptions],
     ) -> WarmHintResponse | LayerResponse[WarmHintResponse]:
         """Hint that queries are coming.
 
-        Forwards Turbopuffer's warm hint, so that the first queries find its cache prepared. Turbopuffer's
-        own answer is relayed as it is.
+        Bare, without any of the options below, this is Turbopuffer's own hint: it goes there as it is,
+        and the answer, a 202, is relayed as it comes. Query parameters that are not declared here keep it
+        bare.
 
-        The names `turbopuffer`, `documents`, `snapshots`, `page_size`, `blobs` and `blob_budget_bytes`
-        are reserved in the query string and refused with 422.
+        With any option, even one that is false, the gateway runs the steps that are not switched off, in
+        this order, and answers 200: the hint to Turbopuffer, a warm job that puts every document into the
+        cache, and a copy of the newest snapshot into the cache. With `documents` or `snapshots` in force
+        and no document cache to fill, the answer is 503 `cache_cold` before any step has run.
 
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
+        - `turbopuffer`: Forward the hint to Turbopuffer. Counts as true when another option is given.
+        - `documents`: Start a warm job. Counts as true when another option is given.
+        - `snapshots`: Copy the newest snapshot into the cache. Counts as true when another option is
+          given.
+        - `page_size`: Rows a page of the warm job, 1 to 10000; 1000 when another option is given.
 
         ```python
-        await client.hint_cache_warm("products")
+        await client.hint_cache_warm(
+            "products",
+            turbopuffer=False,
+            documents=False,
+            snapshots=True,
+            page_size=1000,
+        )
         ```
         """
         return await self._call(
             operations.HINT_CACHE_WARM,
             WarmHintResponse,
             path=(namespace,),
+            query={
+                "turbopuffer": turbopuffer,
+                "documents": documents,
+                "snapshots": snapshots,
+                "page_size": page_size,
+            },
             with_perf=with_perf,
             options=options,
+        )
+
+    @overload
+    async def warm_cache(
+        self,
+        namespace: str,
+        *,
+        page_size: int | Omit = OMIT,
+        with_perf: Literal[True],
+        **options: Unpack[CallOptions],
+    ) -> LayerResponse[WarmJob]: ...
+
+    @overload
+    async def warm_cache(
+        self,
+        namespace: str,
+        *,
+        page_size: int | Omit = OMIT,
+        with_perf: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> WarmJob: ...
+
+    async def warm_cache(
+        self,
+        namespace: str,
+        *,
+        page_size: int | Omit = OMIT,
+        with_perf: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> WarmJob | LayerResponse[WarmJob]:
+        """Warm the document cache.
+
+        Starts a job that reads every document of the namespace and puts it into the document cache, where
+        fetches find it. One job a namespace runs at a time: while one does, the answer is that one. What
+        is written or fetched meanwhile stays as it is in the cache.
+
+        The job outlives the gateway that began it: another replica goes on where it stopped.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+        - `page_size`: Documents a page, 1 to 10000. Default 1000.
+
+        ```python
+        await client.warm_cache("products", page_size=1000)
+        ```
+        """
+        return await self._call(
+            operations.WARM_CACHE,
+            WarmJob,
+            path=(namespace,),
+            query={"page_size": page_size},
+            with_perf=with_perf,
+            options=options,
+        )
+
+    @overload
+    async def list_warm_jobs(
+        self, namespace: str, *, with_perf: Literal[True], **options: Unpack[CallOptions]
+    ) -> LayerResponse[WarmJobList]: ...
+
+    @overload
+    async def list_warm_jobs(
+        self, namespace: str, *, with_perf: Literal[False] = False, **options: Unpack[CallOptions]
+    ) -> WarmJobList: ...
+
+    async def list_warm_jobs(
+        self, namespace: str, *, with_perf: bool = False, **options: Unpack[CallOptions]
+    ) -> WarmJobList | LayerResponse[WarmJobList]:
+        """List the warm jobs of a namespace.
+
+        The jobs that run or ended within the last hour, at most 1000, the oldest first. Every replica
+        sees them.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+
+        ```python
+        await client.list_warm_jobs("products")
+        ```
+        """
+        return await self._call(
+            operations.LIST_WARM_JOBS, WarmJobList, path=(namespace,), with_perf=with_perf, options=options
+        )
+
+    @overload
+    async def get_warm_job(
+        self, namespace: str, job_id: str, *, with_perf: Literal[True], **options: Unpack[CallOptions]
+    ) -> LayerResponse[WarmJob]: ...
+
+    @overload
+    async def get_warm_job(
+        self,
+        namespace: str,
+        job_id: str,
+        *,
+        with_perf: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> WarmJob: ...
+
+    async def get_warm_job(
+        self, namespace: str, job_id: str, *, with_perf: bool = False, **options: Unpack[CallOptions]
+    ) -> WarmJob | LayerResponse[WarmJob]:
+        """Follow a warm job.
+
+        One warm job of the namespace. Ended jobs are kept for an hour.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+        - `job_id`: The job's id, as `warmCache` gave it.
+
+        ```python
+        await client.get_warm_job("products", "9f1c2f0e-6a0f-4f57-9a51-1d2c7a3c9b10")
+        ```
+        """
+        return await self._call(
+            operations.GET_WARM_JOB, WarmJob, path=(namespace, job_id), with_perf=with_perf, options=options
         )
 
     @overload

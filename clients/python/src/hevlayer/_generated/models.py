@@ -372,14 +372,79 @@ class RecallRequest(TypedDict, total=False):
 
 
 class WarmHintResponse(Model):
-    """Turbopuffer's answer to a warm hint."""
+    """What became of a warm hint. A bare one is answered by Turbopuffer, with `status` and `message`; one
+    with options by the gateway, with what each step did.
+    """
 
     __slots__ = ()
 
-    status: str
-    """`ACCEPTED`."""
+    status: str | None
+    """Bare: `ACCEPTED`."""
     message: str | None
-    """What happened, for people."""
+    """Bare: what happened, for people."""
+    namespace: str | None
+    """With options: the namespace."""
+    turbopuffer: WarmStep | None
+    """One step of a warm hint with options."""
+    documents: WarmStep | None
+    """One step of a warm hint with options."""
+    snapshots: WarmStep | None
+    """One step of a warm hint with options."""
+
+
+class WarmStep(Model):
+    """One step of a warm hint with options."""
+
+    __slots__ = ()
+
+    enabled: bool
+    """False when the step was switched off."""
+    status: Literal["skipped", "completed", "started", "no_snapshot"] | str
+    """`skipped`: switched off. `started`: the job runs. `no_snapshot`: none is stored."""
+    job: WarmJob | None
+    """A job that fills the document cache."""
+    key: str | None
+    """Snapshots: the object that was copied."""
+    watermark_ms: int | None
+    """Snapshots: milliseconds since 1970 through which the snapshot counts."""
+    sha: str | None
+    """Snapshots: its SHA-256, in hexadecimal."""
+
+
+class WarmJob(Model):
+    """A job that fills the document cache."""
+
+    __slots__ = ()
+
+    id: str
+    """A UUID."""
+    namespace: str
+    """The namespace it warms."""
+    status: Literal["running", "completed", "failed"] | str
+    """How it stands."""
+    progress: float
+    """Share of the documents read, from 0 to 1; at most 0.99 until it is done."""
+    documents_scanned: int
+    """Documents read so far."""
+    created_at: datetime
+    """When it was asked for."""
+    stable_as_of: int | None
+    """Completed: the watermark, milliseconds since 1970, through which everything is in the cache. Absent
+    when the index was not settled.
+    """
+    completed_at: datetime | None
+    """When it ended; null while it runs."""
+    error: str | None
+    """Why it failed; null otherwise."""
+
+
+class WarmJobList(Model):
+    """The warm jobs of a namespace."""
+
+    __slots__ = ()
+
+    warm_jobs: list[WarmJob]
+    """The oldest first."""
 
 
 class Document(Model):
@@ -560,6 +625,8 @@ class Health(Model):
     """Where each kind of state lives."""
     replica: ReplicaHealth | None
     """This process as one of the gateways in front of the same upstream."""
+    worker: WorkerHealth | None
+    """Which of several processes of one gateway answers. Absent where there is one."""
 
 
 class AerospikeHealth(Model):
@@ -594,6 +661,17 @@ class ReplicaHealth(Model):
     """Since when it is degraded."""
     detail: str | None
     """What is wrong, or what to set."""
+
+
+class WorkerHealth(Model):
+    """Which of several processes of one gateway answers. Absent where there is one."""
+
+    __slots__ = ()
+
+    id: int
+    """The process that answers."""
+    of: int
+    """How many there are."""
 
 
 class StoresHealth(Model):
@@ -708,6 +786,10 @@ __all__ = [
     "UpdateNamespaceMetadataRequest",
     "Vector",
     "WarmHintResponse",
+    "WarmJob",
+    "WarmJobList",
+    "WarmStep",
+    "WorkerHealth",
     "WriteBilling",
     "WritePerformance",
     "WriteRequest",

@@ -168,6 +168,27 @@ HINT_CACHE_WARM: Final = Operation(
     safe="read",
 )
 
+WARM_CACHE: Final = Operation(
+    id="warmCache",
+    method="POST",
+    path="/v2/namespaces/{namespace}/warm",
+    safe="idempotent",
+)
+
+LIST_WARM_JOBS: Final = Operation(
+    id="listWarmJobs",
+    method="GET",
+    path="/v2/namespaces/{namespace}/warm-jobs",
+    safe="read",
+)
+
+GET_WARM_JOB: Final = Operation(
+    id="getWarmJob",
+    method="GET",
+    path="/v2/namespaces/{namespace}/warm-jobs/{job_id}",
+    safe="read",
+)
+
 GET_HEALTH: Final = Operation(
     id="getHealth",
     method="GET",
