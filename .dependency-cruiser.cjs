@@ -109,7 +109,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^server/",
-        pathNot: "^server/src/(main|cli|compose)\\.ts$|^server/src/doctor/|^server/test/|\\.test\\.ts$",
+        pathNot: "^server/src/(main|cli|serve|compose)\\.ts$|^server/src/doctor/|^server/test/|\\.test\\.ts$",
       },
       to: { path: server("compose(-stores)?\\.ts$") },
     },

@@ -6,15 +6,14 @@
 import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import { systemClock } from "./clock.js";
-import { compose, type Gateway, startEngine } from "./compose.js";
+import { startEngine } from "./compose.js";
 import { type Config, ConfigError, parseConfig } from "./config.js";
 import { reportConfig } from "./config-report.js";
 import { examine } from "./doctor/doctor.js";
 import { StartError } from "./errors.js";
-import { listen } from "./http/server.js";
-import { createLog, type Log } from "./log.js";
-import { LOCAL_KEY, limits, settings } from "./settings.js";
-import { adapterOf, type StoresConfig } from "./store-config.js";
+import { createLog } from "./log.js";
+import { serve } from "./serve.js";
+import { limits, settings } from "./settings.js";
 import { readVersion } from "./version.js";
 
 export interface Surroundings {
@@ -62,48 +61,6 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
   }
 }
 
-async function serve(config: Config, { print, stopped }: Surroundings): Promise<void> {
-  const log = createLog(config.logLevel);
-  const gateway = await compose(config, { log });
-  try {
-    const server = await listen(gateway.served, {
-      ...limits,
-      host: config.host,
-      port: config.port,
-    });
-    print(banner(config, server.url, gateway.storeLocation, gateway.engineUrl));
-    logStores(log, config.stores);
-    logReplica(log, gateway.replica);
-    await stopped;
-    log.info({ timeout_ms: limits.drainTimeoutMs }, "draining");
-    const cutOff = await server.close(limits.drainTimeoutMs);
-    if (cutOff > 0) log.warn({ requests: cutOff }, "requests were cut off");
-    log.info("stopped");
-  } finally {
-    await gateway.close();
-  }
-}
-
-function logStores(log: Log, stores: StoresConfig): void {
-  log.info(
-    {
-      document_cache: adapterOf(stores.documentCache),
-      blob_store: adapterOf(stores.blobStore),
-      queue_store: adapterOf(stores.queueStore),
-    },
-    "stores in use",
-  );
-}
-
-function logReplica(log: Log, { id, state }: Gateway["replica"]): void {
-  if (state().kind === "shared") log.info({ replica: id }, "other replicas are met in the blob store");
-  else
-    log.warn(
-      { replica: id },
-      "no blob store: this gateway takes itself for the only replica in front of its upstream; before another one writes, set S3_BUCKET, or one LAYER_DATA_DIR for gateways of one host",
-    );
-}
-
 async function runEngine({ upstream, logLevel }: Config, { print, stopped }: Surroundings): Promise<void> {
   if (upstream.kind === "remote") {
     throw new StartError("TPUF_URL or TURBOPUFFER_REGION is set, so there is no engine to run; unset it");
@@ -132,18 +89,6 @@ async function runDoctor(config: Config, { print }: Surroundings): Promise<boole
   });
   print(lines.join("\n"));
   return isHealthy;
-}
-
-function banner(config: Config, url: string, storeLocation: string, engineUrl: string | undefined): string {
-  const rows = [
-    ["page", url],
-    ["key", config.usesLocalKey ? LOCAL_KEY : "the value of TURBOPUFFER_API_KEY"],
-    ["data", storeLocation],
-    ...(engineUrl === undefined ? [] : [["engine", `${engineUrl}  (Turbopuffer's own wire, same key)`]]),
-    ["try", "npm run demo"],
-  ];
-  const lines = rows.map(([name = "", value = ""]) => `  ${name.padEnd(8)}${value}`);
-  return [`Layer ${readVersion()} is serving`, "", ...lines, ""].join("\n");
 }
 
 const commands = ["serve", "engine", "doctor", "config"] as const;

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createPrometheusMetrics, type PrometheusMetrics } from "./adapters/metrics/prometheus.js";
-import { createEmbeddedUpstream } from "./adapters/upstream/embedded.js";
+import { connectEngine, createEmbeddedUpstream } from "./adapters/upstream/embedded.js";
 import {
   type EngineEvent,
   type EngineProcess,
@@ -68,6 +68,10 @@ export interface ComposeDependencies extends Omit<StoresDependencies, "clock"> {
   readonly clock?: Clock;
   /** Where measurements go, and `/metrics` comes from. Default: a registry of this process alone. */
   readonly metrics?: PrometheusMetrics;
+  /** The engine, where another process has started it; closing the gateway closes this. */
+  readonly engine?: EngineProcess;
+  /** Which of several processes of one gateway this is. */
+  readonly worker?: { readonly id: number; readonly of: number };
 }
 
 /** @throws StartError naming what keeps the gateway from starting */
@@ -109,12 +113,12 @@ export async function compose(
     upstream,
     isDraining: () => drain.draining,
     version: readVersion(),
-    store: { adapter: store.adapter, location: store.location },
+    store: { adapter: store.adapter, location: store.location, state: upstream.state },
     stores: stores.reports,
     replica: domain.consistency.replica.state,
     isLocationPublic: config.usesLocalKey,
     readinessTimeoutMs: limits.readinessTimeoutMs,
-    now: clock.now,
+    worker: dependencies.worker,
   });
   const app = createApp(
     {
@@ -167,12 +171,22 @@ function consistencyOptions(
   return { ...consistency, replicaId, writeDeadlineMs: Math.max(limits.writeDeadlineMs, upstreamTimeoutMs) };
 }
 
-/** The engine alone, without a gateway. @throws StartError */
+/**
+ * The engine alone, without a gateway.
+ * @param onListening told where it listens, at the start and after every restart
+ * @throws StartError
+ */
 export async function startEngine(
   config: UpstreamConfig & { readonly kind: "embedded" },
   log: Log,
+  onListening?: (url: string) => void,
 ): Promise<EngineProcess> {
-  return explained(startEngineProcess(await engineOptions(config, log)));
+  const options = await engineOptions(config, log);
+  const onEvent = (event: EngineEvent) => {
+    options.onEvent(event);
+    if (event.type === "listening") onListening?.(event.url);
+  };
+  return explained(startEngineProcess({ ...options, onEvent }));
 }
 
 interface OpenStore {
@@ -183,9 +197,12 @@ interface OpenStore {
 }
 
 /** Opens the upstream and the stores side by side; when one fails, nothing stays open. */
-async function openAll(config: Config, dependencies: StoresDependencies) {
+async function openAll(
+  config: Config,
+  { engine, ...dependencies }: StoresDependencies & Pick<ComposeDependencies, "engine">,
+) {
   const [upstream, stores] = await Promise.allSettled([
-    openStore(config, dependencies.log),
+    openStore(config, dependencies.log, engine),
     openStores(config.stores, dependencies),
   ]);
   if (upstream.status === "fulfilled" && stores.status === "fulfilled")
@@ -195,7 +212,11 @@ async function openAll(config: Config, dependencies: StoresDependencies) {
   throw upstream.status === "rejected" ? upstream.reason : (stores as PromiseRejectedResult).reason;
 }
 
-async function openStore({ upstream: config, upstreamTimeoutMs }: Config, log: Log): Promise<OpenStore> {
+async function openStore(
+  { upstream: config, upstreamTimeoutMs }: Config,
+  log: Log,
+  engine: EngineProcess | undefined,
+): Promise<OpenStore> {
   if (config.kind === "remote") {
     const upstream = createTurbopuffer({
       url: config.url,
@@ -205,9 +226,10 @@ async function openStore({ upstream: config, upstreamTimeoutMs }: Config, log: L
     return { upstream, adapter: "turbopuffer", location: config.url, engineUrl: undefined };
   }
   const options = await engineOptions(config, log);
-  const upstream = await explained(
-    createEmbeddedUpstream({ ...options, transport: { timeoutMs: upstreamTimeoutMs } }),
-  );
+  const transport = { timeoutMs: upstreamTimeoutMs };
+  const upstream = engine
+    ? connectEngine(engine, { apiKey: config.storeKey, transport })
+    : await explained(createEmbeddedUpstream({ ...options, transport }));
   return { upstream, adapter: "engine", location: options.dataDir, engineUrl: upstream.url() };
 }
 

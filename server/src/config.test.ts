@@ -148,6 +148,7 @@ describe("the configuration", () => {
       LAYER_CACHE_MAX_BYTES: String(4 * 1024 ** 3),
       LAYER_BODY_BUDGET_BYTES: String(1024 ** 3),
       LAYER_CORS_ORIGINS: "none",
+      LAYER_WORKERS: "1",
       LAYER_METRICS_PUBLIC: "false",
       CONSISTENCY_POLL_INTERVAL_MS: "1000",
       CONSISTENCY_STABLE_POLL_INTERVAL_MS: "60000",

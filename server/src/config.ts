@@ -31,6 +31,8 @@ export interface Config {
   readonly upstreamTimeoutMs: number;
   readonly bodyBudgetBytes: number;
   readonly corsOrigins: readonly string[];
+  /** Processes that serve requests. */
+  readonly workers: number;
   /** Name namespaces on `/metrics` to everyone. */
   readonly metricsPublic: boolean;
   readonly listCacheTtlMs: number;
@@ -85,6 +87,11 @@ export function parseConfig(environment: Environment): Config {
   // Beside a remote upstream other hosts may run gateways too, so private stores need somebody's word that none do.
   const dataDir = embedded || !isBlank(environment.LAYER_DATA_DIR) ? values.dataDir : undefined;
   const stores = readStores(values, dataDir, problems);
+  if (values.workers > 1 && stores.blobStore.kind === "off") {
+    problems.push(
+      `LAYER_WORKERS=${values.workers}: must be 1 without a blob store that workers share; set S3_BUCKET, or LAYER_DATA_DIR where this is the only host`,
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(assemble(values, embedded, usesLocalKey, stores));
 }
@@ -131,6 +138,7 @@ function assemble(
     upstreamTimeoutMs: values.upstreamTimeoutMs,
     bodyBudgetBytes: values.bodyBudgetBytes,
     corsOrigins: values.corsOrigins,
+    workers: values.workers,
     metricsPublic: values.metricsPublic,
     listCacheTtlMs: values.listCacheTtlMs,
     consistency: Object.freeze({

@@ -3,6 +3,7 @@ import { contextWith } from "../../test/upstream-double.js";
 import { AppError } from "../errors.js";
 import type { ReplicaState } from "./consistency/replica.js";
 import { createHealth, type ReportedStores } from "./health.js";
+import type { StoreState } from "./store-watch.js";
 
 const { principal } = contextWith();
 const anonymous = { ...principal, scopes: new Set<never>() };
@@ -13,6 +14,12 @@ const noStores: ReportedStores = {
   queueStore: noStore,
   aerospike: () => ({ connected: false, generation: 0 }),
 };
+
+const upstreamStore = (state: StoreState = {}) => ({
+  adapter: "turbopuffer",
+  location: "https://store.example",
+  state: () => state,
+});
 
 const sole = (): ReplicaState => ({ kind: "sole", acceptsWrites: true, others: 0 });
 
@@ -27,12 +34,11 @@ function healthOver(ping: () => Promise<void>) {
     },
     isDraining: () => false,
     version: "1.2.3",
-    store: { adapter: "turbopuffer", location: "https://store.example" },
+    store: upstreamStore(),
     stores: noStores,
     replica: sole,
     isLocationPublic: false,
     readinessTimeoutMs: 1_000,
-    now: () => 0,
   });
   return { health, pings: () => pings };
 }
@@ -78,7 +84,8 @@ describe("the report on stores", () => {
     upstream: { ping: async () => undefined },
     isDraining: () => false,
     version: "1.2.3",
-    store: { adapter: "turbopuffer", location: "https://store.example" },
+    store: upstreamStore({ lost }),
+    worker: { id: 2, of: 3 },
     stores: {
       documentCache: { adapter: "aerospike", location: "10.0.0.7:3000/layer", state: () => ({ lost }) },
       blobStore: { adapter: "s3", location: "s3://bucket", state: () => ({}) },
@@ -88,7 +95,6 @@ describe("the report on stores", () => {
     replica: sole,
     isLocationPublic: false,
     readinessTimeoutMs: 1_000,
-    now: () => 0,
   });
 
   it("tells adapter, state, and since when a store is lost", () => {
@@ -104,8 +110,19 @@ describe("the report on stores", () => {
         },
         blob_store: { adapter: "s3", status: "ok", location: "s3://bucket" },
         queue_store: { adapter: "none", status: "off", detail: "not configured" },
+        upstream: {
+          adapter: "turbopuffer",
+          status: "degraded",
+          since: "2026-01-02T00:00:00.000Z",
+          detail: "no answer within 3000 ms",
+          location: "https://store.example",
+        },
       },
     });
+  });
+
+  it("tells which of several processes answers", () => {
+    expect(health.report(principal).worker).toEqual({ id: 2, of: 3 });
   });
 
   it("keeps places from callers without a key", () => {
@@ -146,12 +163,11 @@ describe("the report on this replica", () => {
       upstream: { ping: async () => undefined },
       isDraining: () => false,
       version: "1.2.3",
-      store: { adapter: "turbopuffer", location: "https://store.example" },
+      store: upstreamStore(),
       stores: noStores,
       replica: () => state,
       isLocationPublic: false,
       readinessTimeoutMs: 1_000,
-      now: () => 0,
     });
     expect(health.report(principal).replica).toEqual(expected);
   });

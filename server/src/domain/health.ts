@@ -44,22 +44,20 @@ export interface HealthDependencies {
   readonly isDraining: () => boolean;
   readonly version: string;
   /** What stands behind the Upstream port, and where. */
-  readonly store: { readonly adapter: "engine" | "turbopuffer"; readonly location: string };
+  readonly store: Extract<ReportedStore, { readonly location: string }>;
   readonly stores: ReportedStores;
   /** What is known of this process among others. */
   readonly replica: () => ReplicaState;
   /** Tell everyone the location: on loopback with the well-known key there is nobody to hide it from. */
   readonly isLocationPublic: boolean;
   readonly readinessTimeoutMs: number;
-  /** Wall clock, epoch-ms. */
-  readonly now: () => number;
+  /** Which of several processes of one gateway this is. */
+  readonly worker?: { readonly id: number; readonly of: number } | undefined;
 }
 
 export function createHealth(dependencies: HealthDependencies): HealthReports {
-  const { upstream, isDraining, version, store, stores, isLocationPublic, readinessTimeoutMs, now } =
+  const { upstream, isDraining, version, store, stores, isLocationPublic, readinessTimeoutMs, worker } =
     dependencies;
-  /** Set by a failed readiness check, cleared by the next good one. */
-  let degraded: { since: string; detail: string } | undefined;
   /** The check under way. */
   let checking: Promise<string | undefined> | undefined;
 
@@ -71,17 +69,13 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
       auth_mode: "deriveFromStore",
       aerospike: stores.aerospike(),
       stores: {
-        upstream: {
-          adapter: store.adapter,
-          status: degraded ? "degraded" : "ok",
-          ...degraded,
-          ...(mayKnow ? { location: store.location } : {}),
-        },
+        upstream: storeHealth(store, mayKnow),
         document_cache: storeHealth(stores.documentCache, mayKnow),
         blob_store: storeHealth(stores.blobStore, mayKnow),
         queue_store: storeHealth(stores.queueStore, mayKnow),
       },
       replica: replicaHealth(dependencies.replica()),
+      ...(worker === undefined ? {} : { worker }),
     };
   }
 
@@ -100,12 +94,9 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
   async function check(): Promise<string | undefined> {
     try {
       await upstream.ping(AbortSignal.timeout(readinessTimeoutMs));
-      degraded = undefined;
       return undefined;
     } catch (error) {
-      const detail = error instanceof AppError ? error.message : "turbopuffer could not be asked";
-      degraded ??= { since: new Date(now()).toISOString(), detail };
-      return detail;
+      return error instanceof AppError ? error.message : "turbopuffer could not be asked";
     }
   }
 

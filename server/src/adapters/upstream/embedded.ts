@@ -4,13 +4,16 @@
  */
 
 import type { Upstream } from "../../ports/upstream.js";
-import { type EngineProcessOptions, startEngineProcess } from "./engine-process.js";
+import { type EngineProcess, type EngineProcessOptions, startEngineProcess } from "./engine-process.js";
 import { createTurbopuffer, type TurbopufferOptions } from "./turbopuffer.js";
 
-export interface EmbeddedOptions extends EngineProcessOptions {
+export interface EngineTransport {
+  readonly apiKey: string;
   /** Transport settings, as for the remote service. */
-  transport?: Omit<TurbopufferOptions, "url" | "apiKey" | "decodedEncoding">;
+  readonly transport?: Omit<TurbopufferOptions, "url" | "apiKey" | "decodedEncoding">;
 }
+
+export type EmbeddedOptions = EngineProcessOptions & EngineTransport;
 
 export interface EmbeddedUpstream extends Upstream {
   /** The engine's own Turbopuffer endpoint, for people and tools; it may change at a restart. */
@@ -23,16 +26,18 @@ export interface EmbeddedUpstream extends Upstream {
  * @throws Error with a one-line message naming what kept the engine from starting
  */
 export async function createEmbeddedUpstream(options: EmbeddedOptions): Promise<EmbeddedUpstream> {
-  const engine = await startEngineProcess(options);
+  return connectEngine(await startEngineProcess(options), options);
+}
+
+/** Reaches an engine that runs already. Closing the upstream closes it too. */
+export function connectEngine(
+  engine: EngineProcess,
+  { apiKey, transport: options }: EngineTransport,
+): EmbeddedUpstream {
   let transport = connect(engine.url());
 
   function connect(url: string): { url: string; upstream: Upstream } {
-    const upstream = createTurbopuffer({
-      ...options.transport,
-      url,
-      apiKey: options.apiKey,
-      decodedEncoding: "identity",
-    });
+    const upstream = createTurbopuffer({ ...options, url, apiKey, decodedEncoding: "identity" });
     return { url, upstream };
   }
 
