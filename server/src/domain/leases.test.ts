@@ -121,6 +121,17 @@ function judge(store: SimulatedStore) {
   return { faults, newest, onOpened, effects: () => effects };
 }
 
+/** Runs the simulation until a call has settled. */
+async function settle<T>(simulation: Simulation, call: Promise<T>): Promise<T> {
+  let done = false;
+  call.then(
+    () => (done = true),
+    () => (done = true),
+  );
+  while (!done) await simulation.runUntil(simulation.now + 10);
+  return call;
+}
+
 describe("three replicas", () => {
   it(`let no effect of a superseded owner land, over ${SEEDS} histories of faults`, async () => {
     let refusals = 0;
@@ -213,16 +224,7 @@ describe("a lease", () => {
       const blobs = store.from(node);
       return { node, blobs, leases: createLeases({ blobs, clock: node.clock }, { owner: name, ttlMs: TTL }) };
     };
-    /** Runs the simulation until a call has settled. */
-    async function settled<T>(call: Promise<T>): Promise<T> {
-      let done = false;
-      call.then(
-        () => (done = true),
-        () => (done = true),
-      );
-      while (!done) await simulation.runUntil(simulation.now + 10);
-      return call;
-    }
+    const settled = <T>(call: Promise<T>): Promise<T> => settle(simulation, call);
     return { simulation, store, a: make("a"), b: make("b"), settled };
   }
 
@@ -329,6 +331,26 @@ describe("a fenced blob", () => {
       "3",
     ]);
   });
+});
+
+describe("a lease that cannot be read", () => {
+  it.each(["", "not JSON", "null", '{"format":9}'])(
+    "as %j is named, and keeps nobody from the other partitions",
+    async (damaged) => {
+      const simulation = new Simulation(11);
+      const store = new SimulatedStore(simulation, { ...steady, latency: () => 1 });
+      const node = new Node(simulation, "a", { wallMs: 0, rate: 1 });
+      const blobs = store.from(node);
+      const leases = createLeases({ blobs, clock: node.clock }, { owner: "a", ttlMs: TTL });
+      const owner = createPartitionOwner({ blobs, leases, random: () => 0.3 }, { partitions: 4 });
+      store.blobs.set(leaseKey(2), { body: bytes(damaged), etag: "damaged" });
+      await expect(settle(simulation, owner.runOnce(1))).rejects.toMatchObject({
+        name: "LeaseUnreadable",
+        message: expect.stringContaining("leases/02.json"),
+      });
+      expect(owner.held().map((lease) => lease.partition)).toEqual([1, 3, 0]);
+    },
+  );
 });
 
 describe("partitions of namespaces", () => {

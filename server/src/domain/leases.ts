@@ -59,6 +59,11 @@ export class LeaseLost extends Error {
   }
 }
 
+/** The blob of a partition holds what no version of ours has written. Nobody takes it until an operator has removed it. */
+export class LeaseUnreadable extends Error {
+  override readonly name = "LeaseUnreadable";
+}
+
 interface LeaseBody {
   readonly format: number;
   readonly owner: string;
@@ -80,6 +85,7 @@ export interface Leases {
   /**
    * Takes the lease of a partition if it is free, released, or unchanged for the time to live since this replica first saw
    * it so. Call it again and again to see that.
+   * @throws BlobStoreError; LeaseUnreadable
    */
   acquire(partition: number, signal?: AbortSignal): Promise<LeaseAcquired | LeaseHeld>;
   /** Holds on to a lease. @throws LeaseLost when it is another's; BlobStoreError when the store did not say */
@@ -233,8 +239,17 @@ export function createLeases(
 }
 
 function parseBody(partition: number, bytes: Uint8Array): LeaseBody {
-  const body = JSON.parse(new TextDecoder().decode(bytes)) as LeaseBody;
-  if (body.format !== FORMAT)
-    throw new Error(`lease of partition ${partition} has the unknown format ${String(body.format)}`);
-  return body;
+  let body: Partial<LeaseBody> | null;
+  try {
+    body = JSON.parse(new TextDecoder().decode(bytes)) as Partial<LeaseBody> | null;
+  } catch (cause) {
+    throw new LeaseUnreadable(`${leaseKey(partition)} is no JSON; remove it once no owner is left`, {
+      cause,
+    });
+  }
+  if (body?.format !== FORMAT)
+    throw new LeaseUnreadable(
+      `${leaseKey(partition)} has the unknown format ${String(body?.format)}; remove it unless a newer gateway wrote it`,
+    );
+  return body as LeaseBody;
 }

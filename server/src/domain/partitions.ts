@@ -6,7 +6,7 @@
  * third of the time to live, a partition whose owner died has a new one within twice that time; stepping oftener leaves more room.
  */
 
-import type { BlobStore } from "../ports/blob-store.js";
+import { type BlobStore, BlobStoreError } from "../ports/blob-store.js";
 import { type Lease, LeaseLost, type Leases, leaseKey } from "./leases.js";
 
 export const PARTITIONS = 32;
@@ -16,7 +16,8 @@ export interface PartitionOwner {
    * One step; call it about every third of the leases' time to live. A lease that is lost or cannot be renewed in time is
    * dropped, whatever the reason.
    * @param replicas how many share the work, this one included
-   * @throws BlobStoreError when the store does not answer; leases held are kept as long as their time lasts
+   * @throws BlobStoreError when the store does not answer; leases held are kept as long as their time lasts. LeaseUnreadable
+   *   when there was one, after everything else was done
    */
   runOnce(replicas: number, signal?: AbortSignal): Promise<void>;
   /** The leases that can be acted under now. */
@@ -81,14 +82,22 @@ export function createPartitionOwner(
         await leases.release(lease, signal);
       }
       await observeAll(signal);
+      let unreadable: unknown;
       const first = Math.floor(random() * partitions);
       for (let step = 0; step < partitions && mine.size < share; step += 1) {
         const partition = (first + step) % partitions;
         if (mine.has(partition)) continue;
-        // It reads first, and takes only what is free, released or abandoned.
-        const outcome = await leases.acquire(partition, signal);
-        if (outcome.status === "acquired") mine.set(partition, outcome.lease);
+        try {
+          // It reads first, and takes only what is free, released or abandoned.
+          const outcome = await leases.acquire(partition, signal);
+          if (outcome.status === "acquired") mine.set(partition, outcome.lease);
+        } catch (error) {
+          // A store that does not answer one call would keep each of the others waiting too.
+          if (error instanceof BlobStoreError) throw error;
+          unreadable ??= error;
+        }
       }
+      if (unreadable !== undefined) throw unreadable;
     },
 
     async releaseAll(signal) {
