@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.js";
-import { isSet, type JsonObject } from "../lang/json-members.js";
+import type { JsonObject } from "../lang/json-members.js";
 import { depthMax } from "./page-size.js";
 import type { PinnedCut } from "./stable-read.js";
 
@@ -95,13 +95,17 @@ const hashCharacters = 16;
  * Tells a query of one namespace from any other, `cursor` left out. The order of the body's members and the space between
  * them do not count, nor do members that are null.
  */
-export function queryHash(namespace: string, object: JsonObject): string {
-  const hash = createHash("sha256").update(namespace);
-  for (const name of [...object.members.keys()].sort()) {
-    const member = object.members.get(name);
-    if (member === undefined || name === "cursor" || !isSet(object, name)) continue;
-    // No JSON text holds a NUL, so nothing can pass for what stands between two members.
-    hash.update(`\0${JSON.stringify(name)}\0`).update(object.bytes.subarray(member.start, member.end));
+export function queryHash(namespace: string, { bytes, members }: JsonObject): string {
+  // No JSON text holds a NUL, so nothing can pass for what stands between two values.
+  let names = namespace;
+  let values = "";
+  for (const name of [...members.keys()].sort()) {
+    const member = members.get(name);
+    // An `n` is what null begins with.
+    if (member === undefined || name === "cursor" || bytes[member.start] === 0x6e) continue;
+    names += `\0${name}`;
+    values += `\0${bytes.toString("latin1", member.start, member.end)}`;
   }
+  const hash = createHash("sha256").update(names).update(values, "latin1");
   return hash.digest("base64url").slice(0, hashCharacters);
 }
