@@ -2,8 +2,9 @@
 
 import { AppError } from "../errors.js";
 import { BlobStoreError } from "../ports/blob-store.js";
-import type { Upstream } from "../ports/upstream.js";
+import type { Upstream, UpstreamAnswer } from "../ports/upstream.js";
 import type { Watcher } from "./consistency/watcher.js";
+import type { RequestContext } from "./context.js";
 import { forwardedHeaders, namespacePath, tracingHeaders } from "./forwarding.js";
 import { filterNames, type Listing } from "./listing.js";
 import { withLayerBlock } from "./metadata.js";
@@ -17,6 +18,8 @@ export interface NamespaceDependencies {
   watcher: Pick<Watcher, "observe" | "view">;
   /** Told of every namespace that is gone, so that nothing this process remembers of it survives. */
   onDeleted: (namespace: string) => void;
+  /** What is cached of namespaces; undefined where nothing is. */
+  cached?: CachedNamespaces | undefined;
   /** Remove what the stores have of a namespace that is gone. */
   purges: readonly Purge[];
 }
@@ -28,8 +31,39 @@ export interface NamespaceDependencies {
  */
 export type Purge = (namespace: string) => Promise<number>;
 
+/** Neither call rejects: a cache that does not answer is no reason to fail what upstream has done. */
+export interface CachedNamespaces {
+  /** Forgets all that is cached of a namespace. */
+  change(namespace: string, why: string): Promise<void>;
+  /** The same, again after `forMs`, with no hits in between: something may still be applied. */
+  changeUntil(namespace: string, why: string, forMs: number): Promise<void>;
+}
+
+/** A deletion without an answer may be applied for as long, ms. */
+const UNKNOWN_MS = 60_000;
+
 export function createNamespaces(dependencies: NamespaceDependencies): Namespaces {
-  const { upstream, listing, watcher, onDeleted, purges } = dependencies;
+  const { upstream, listing, watcher, onDeleted, purges, cached } = dependencies;
+
+  /** Sends a deletion; what is cached goes with it, also when nobody knows what became of it. */
+  async function sendDelete(context: RequestContext, namespace: string): Promise<UpstreamAnswer> {
+    const doubt = () => cached?.changeUntil(namespace, "it may have been deleted", UNKNOWN_MS);
+    try {
+      const answer = await upstream.send({
+        method: "DELETE",
+        path: namespacePath("v2", namespace),
+        query: context.rawQuery,
+        headers: forwardedHeaders(context),
+        effect: "write",
+        notes: context.notes,
+      });
+      if (answer.status >= 500) await doubt();
+      return answer;
+    } catch (error) {
+      if (error instanceof AppError && error.code === "gateway_timeout") await doubt();
+      throw error;
+    }
+  }
 
   /** Every purge has its turn, whatever becomes of the others. */
   async function purge(namespace: string): Promise<number> {
@@ -106,26 +140,25 @@ export function createNamespaces(dependencies: NamespaceDependencies): Namespace
         effect: "read",
       }),
 
-    updateTurbopufferNamespaceSchema: (context, namespace, body) =>
-      passThrough(upstream, context, {
+    updateTurbopufferNamespaceSchema: async (context, namespace, body) => {
+      const relay = await passThrough(upstream, context, {
         method: "POST",
         path: namespacePath("v1", namespace, "schema"),
         effect: "write",
         body,
-      }),
+      });
+      // An attribute that is dropped goes out of every row.
+      if (isSuccess(relay) && Buffer.from(body).includes('"drop"'))
+        await cached?.change(namespace, "an attribute was dropped");
+      return relay;
+    },
 
     deleteNamespace: async (context, namespace) => {
-      const answer = await upstream.send({
-        method: "DELETE",
-        path: namespacePath("v2", namespace),
-        query: context.rawQuery,
-        headers: forwardedHeaders(context),
-        effect: "write",
-        notes: context.notes,
-      });
+      const answer = await sendDelete(context, namespace);
       // Absent is what the caller wants, and makes the call safe to repeat.
       if (!isSuccess(answer) && answer.status !== 404) return relayAnswer(answer);
       onDeleted(namespace);
+      await cached?.change(namespace, "it was deleted");
       const objects = await purge(namespace);
       const message = `namespace deleted; ${objects} objects purged`;
       return jsonRelay(200, JSON.stringify({ status: "OK", message }));

@@ -14,7 +14,7 @@ import { queryBody } from "./query-body.js";
 import { exchange } from "./query-exchange.js";
 import { readQuery } from "./query-form.js";
 import { type PageRequest, pageOf } from "./query-pages.js";
-import { type Relay, relayAnswer } from "./relay.js";
+import { type Relay, relayAnswer, UpstreamRefused } from "./relay.js";
 import { checkSearchTags } from "./search-tags.js";
 import type { SeedResolver } from "./seed-resolver.js";
 import { stableRead } from "./stable-read.js";
@@ -63,7 +63,13 @@ export function createQueries({ upstream, views, policy, seeds, random }: Querie
     const page = pageOf(query, namespace);
     const strong = policy.levelOf(namespace) === "strong";
     const read = stableRead(views.view(namespace), strong, page?.after);
-    const vectors = await resolveVectors(context, namespace, query);
+    let vectors: ReadonlyMap<Leg, string>;
+    try {
+      vectors = await resolveVectors(context, namespace, query);
+    } catch (error) {
+      if (error instanceof UpstreamRefused) return error.relay;
+      throw error;
+    }
     const trace = context.headers.traceparent;
     const headers = isTraceparent(trace)
       ? { ...forwardedHeaders(context), traceparent: trace }

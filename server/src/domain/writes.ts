@@ -8,6 +8,7 @@
 import { AppError } from "../errors.js";
 import type { Upstream, UpstreamAnswer } from "../ports/upstream.js";
 import { readBody } from "./body.js";
+import { type Mirror, noMirror } from "./cache/mirror.js";
 import type { Replica } from "./consistency/replica.js";
 import type { Watcher } from "./consistency/watcher.js";
 import type { WriteHold, WriteHolds, WriteOutcome } from "./consistency/write-holds.js";
@@ -22,6 +23,8 @@ export interface WriteDependencies {
   holds: Pick<WriteHolds, "begin">;
   replica: Pick<Replica, "mayStamp" | "readyToStamp">;
   watcher: Pick<Watcher, "noteWritten">;
+  /** Keeps the document cache in step; undefined where there is none. */
+  mirror?: Mirror | undefined;
   /** Told of every namespace that upstream accepted a write for. */
   onWritten: (namespace: string) => void;
 }
@@ -34,7 +37,8 @@ export interface WriteOptions {
 }
 
 export function createWrites(dependencies: WriteDependencies, options: WriteOptions): Writes {
-  const { upstream, holds, replica, watcher, onWritten } = dependencies;
+  const { upstream, holds, replica, watcher, onWritten, mirror = noMirror } = dependencies;
+  const mirrors = mirror !== noMirror;
 
   /** Sends a write that has its stamp. */
   function send(
@@ -42,6 +46,7 @@ export function createWrites(dependencies: WriteDependencies, options: WriteOpti
     namespace: string,
     write: WriteInspection,
     hold: WriteHold,
+    readsAnswer: boolean,
   ): Promise<UpstreamAnswer> {
     return upstream.send({
       method: "POST",
@@ -50,6 +55,7 @@ export function createWrites(dependencies: WriteDependencies, options: WriteOpti
       headers: forwardedHeaders(context),
       body: write.splice.apply(write.bytes, String(hold.stamp)),
       effect: "write",
+      ...(readsAnswer ? { answer: "decoded" as const } : {}),
       notes: context.notes,
       // Upstream takes no rows with a copy, and what is stamped has the deadline that other replicas count on.
       timeoutMs: write.copies && !write.stamps ? options.copyTimeoutMs : undefined,
@@ -58,23 +64,35 @@ export function createWrites(dependencies: WriteDependencies, options: WriteOpti
 
   return {
     writeNamespace: async (context, namespace, body) => {
-      const write = readBody(body, (bytes) => inspectWrite(bytes, options.bodyBytesMax));
-      if (!replica.mayStamp()) await replica.readyToStamp();
+      const write = readBody(body, (bytes) => inspectWrite(bytes, options.bodyBytesMax, { mirrors }));
+      const mirrored = await mirror.begin(context, namespace, write);
+      if (!replica.mayStamp()) {
+        try {
+          await replica.readyToStamp();
+        } catch (error) {
+          await mirrored.settle("refused", 0);
+          throw error;
+        }
+      }
       // No pause between the permission and the stamp, nor between the last permission and the call.
       const hold = holds.begin(namespace, { stamps: !write.copies || write.stamps });
       let answer: UpstreamAnswer;
       try {
-        answer = await send(context, namespace, write, hold);
+        answer = await send(context, namespace, write, hold, mirrored.readsAnswer);
       } catch (error) {
-        hold.settle(failedOutcome(error));
+        const outcome = failedOutcome(error);
+        hold.settle(outcome);
+        await mirrored.settle(outcome, hold.stamp);
         throw error;
       }
-      hold.settle(outcomeOf(answer));
+      const outcome = outcomeOf(answer);
+      hold.settle(outcome);
       if (isSuccess(answer)) {
         watcher.noteWritten(namespace, hold.stamp);
         onWritten(namespace);
       }
-      return relayAnswer(answer);
+      await mirrored.settle(outcome, hold.stamp, answer);
+      return relayAnswer(mirrored.shown(answer));
     },
   };
 }

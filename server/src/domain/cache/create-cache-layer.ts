@@ -20,6 +20,7 @@ import { type CachedReads, createCachedReads } from "./cached-reads.js";
 import { createDirtyFlags } from "./dirty-flags.js";
 import { createEpochs, type Epochs } from "./epochs.js";
 import { createMirror, type Mirror, noMirror } from "./mirror.js";
+import { createMirroredTypes } from "./mirrored-types.js";
 import { createPageFill } from "./page-fill.js";
 import { createPendingRecords } from "./pending-records.js";
 import { createSeedResolver } from "./seeds.js";
@@ -128,8 +129,9 @@ function withCache(
     accounted: epochs.vouch,
   });
   const pending = createPendingRecords({ cache, clock }, { tombstoneMs });
+  const types = createMirroredTypes({ idTypes, clock });
   const mirror = createMirror(
-    { cache, pending, epochs, warmth, idTypes, clock, timers, random, log },
+    { cache, pending, epochs, warmth, types, clock, timers, random, log },
     { writeDeadlineMs },
   );
   const cached = createCachedReads({ reads, documents });

@@ -5,15 +5,17 @@
  * here at once, for every replica by a durable flag, and nothing of it is served before its epoch has changed. Hits also wait
  * until somebody watches for writes around the gateway, and until the flags have been looked at since the cache came back.
  *
- * What others flag is seen within one look, about a second. Only a replica that reaches the cache while the writer's does not
- * can serve the old row for so long.
+ * A replica that has not looked for a while serves nothing, so whoever flags a namespace knows when the last one has stopped: the
+ * write that could not be told to the cache is acknowledged after that. This is the one case in which a cache that fails slows a
+ * write down by more than its budget, once a namespace and failure: the alternative is to acknowledge what others then do not
+ * show.
  */
 
 import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import { BlobStoreError } from "../../ports/blob-store.js";
-import { CACHE_BUDGET_MS, CacheUnavailable, type DocumentCache } from "../../ports/document-cache.js";
-import { type Timers, within } from "../../timers.js";
+import { CacheUnavailable, type DocumentCache } from "../../ports/document-cache.js";
+import { pause, type Timers, within } from "../../timers.js";
 import { BoundedCache } from "../bounded-cache.js";
 import type { CacheCalls } from "./cache-guard.js";
 import type { DirtyFlag, DirtyFlags } from "./dirty-flags.js";
@@ -27,7 +29,7 @@ export interface Epochs {
   isServable(namespace: string, epoch: string): boolean;
   /** Whether the namespace has an invalidation that has not reached the cache. */
   isDirty(namespace: string): boolean;
-  /** Forgets all that is cached of a namespace. Never rejects; waits no longer than the budget. */
+  /** Forgets all that is cached of a namespace; resolves when no replica serves it any more. Never rejects. */
   change(namespace: string, why: string): Promise<void>;
   /** The same, again after `forMs`, with no hits in between: something may still be applied. */
   changeUntil(namespace: string, why: string, forMs: number): Promise<void>;
@@ -55,8 +57,10 @@ export interface EpochsDependencies {
 const HELD_MS = 5_000;
 /** A flag of another replica that did not change for as long is nobody's any more, ms. */
 const ABANDONED_MS = 30_000;
-/** Hits go on for as long without a look, ms. */
-const LOOK_MS = 15_000;
+/** A flag that was renewed within as long has been there all the time, ms. */
+const UNBROKEN_MS = 20_000;
+/** Hits go on for as long without a look, ms; several may fail or be late. */
+const FRESH_MS = 2_500;
 const NAMESPACES_MAX = 10_000;
 
 interface Dirty {
@@ -66,6 +70,10 @@ interface Dirty {
   failures: number;
   /** Monotonic time of the last renewal of the durable flag that succeeded. */
   heldAt: number;
+  /** The renewal under way. */
+  holding: Promise<void> | undefined;
+  /** Monotonic time from which on no replica serves the namespace from the cache. */
+  safeAt: number;
 }
 
 export function createEpochs(dependencies: EpochsDependencies): Epochs {
@@ -107,17 +115,27 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
     }
   }
 
-  /** Makes the namespace dirty: here at once, for the others as soon as the flag is stored. */
+  /** Makes the namespace dirty here at once, and resolves when no replica serves it from the cache. */
   async function soil(namespace: string, untilMs: number): Promise<void> {
     const known = dirty.get(namespace);
-    const entry = known ?? { until: 0, failures: 0, heldAt: Number.NEGATIVE_INFINITY };
+    const never = Number.NEGATIVE_INFINITY;
+    const entry = known ?? { until: 0, failures: 0, heldAt: never, holding: undefined, safeAt: never };
     entry.until = Math.max(entry.until, untilMs);
     entry.failures += 1;
     dirty.set(namespace, entry);
-    if (flags === undefined || clock.monotonic() - entry.heldAt < HELD_MS) return;
-    await within(timers, CACHE_BUDGET_MS, hold(namespace, entry));
+    if (flags === undefined) return;
+    const age = clock.monotonic() - entry.heldAt;
+    if (age >= HELD_MS) {
+      entry.holding ??= hold(namespace, entry);
+      await within(timers, FRESH_MS, entry.holding);
+      // Stored or not: by then the others have looked, or could not and have stopped.
+      if (age >= UNBROKEN_MS) entry.safeAt = Math.max(entry.safeAt, clock.monotonic() + FRESH_MS);
+    }
+    const leftMs = entry.safeAt - clock.monotonic();
+    if (leftMs > 0) await pause(timers, leftMs);
   }
 
+  /** Renews the durable flag. Never rejects. */
   async function hold(namespace: string, entry: Dirty): Promise<void> {
     const begunAt = clock.monotonic();
     try {
@@ -125,6 +143,8 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
       entry.heldAt = begunAt;
     } catch (err) {
       log.warn({ namespace, err }, "dirty flag could not be stored yet");
+    } finally {
+      entry.holding = undefined;
     }
   }
 
@@ -186,7 +206,10 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
     for (const [namespace, entry] of [...dirty]) {
       signal?.throwIfAborted();
       // A flag that could not be stored at first is still owed to the others while the cache is away.
-      if (flags !== undefined && entry.heldAt === Number.NEGATIVE_INFINITY) await hold(namespace, entry);
+      if (flags !== undefined && entry.heldAt === Number.NEGATIVE_INFINITY) {
+        entry.holding ??= hold(namespace, entry);
+        await entry.holding;
+      }
       await clean(namespace, entry, flagged.get(namespace)?.flag);
     }
     for (const [namespace, known] of [...flagged]) {
@@ -209,7 +232,7 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
       if (changing.size > 0 && changing.has(namespace)) return false;
       if (dirty.size > 0 && dirty.has(namespace)) return false;
       if (flagged.size > 0 && flagged.has(namespace)) return false;
-      if (flags !== undefined && (lookedAt < restoredAt || clock.monotonic() - lookedAt > LOOK_MS))
+      if (flags !== undefined && (lookedAt < restoredAt || clock.monotonic() - lookedAt > FRESH_MS))
         return false;
       return trusted.get(namespace) === epoch || vouched.get(namespace) === true;
     },
