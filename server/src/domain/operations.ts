@@ -21,8 +21,9 @@ export interface Writes {
 
 export interface Queries {
   /**
-   * A ranked, filtered or aggregated read: a body with `vector` becomes a nearest-neighbour query, any other goes
-   * upstream byte for byte. 400 `invalid_json`; 422 for a field that is refused.
+   * A ranked, filtered or aggregated read, or several: a body with `vector` or `nearest_to_id` becomes a nearest-neighbour
+   * query, any other keeps its bytes. Held to the watermark while the index is catching up. 400 `invalid_json`; 404 for ids
+   * without a vector; 422 for a field, a cursor or a header that is refused.
    */
   queryNamespace(context: RequestContext, namespace: string, body: Uint8Array): Promise<Relay>;
   /** `POST /v1/…/query`: upstream's query route with no behaviour of ours. */

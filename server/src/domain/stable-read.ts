@@ -1,6 +1,6 @@
 /**
  * How a read is held to one settled cut of its namespace, decided once at its start: filter, retry and header use the one
- * watermark that was read then.
+ * watermark that was read then (invariant 14 of ARCHITECTURE.md).
  */
 
 import type { UpstreamAnswer } from "../ports/upstream.js";
