@@ -15,7 +15,9 @@ import {
 } from "./adapters/upstream/engine-process.js";
 import { observeUpstream } from "./adapters/upstream/observed.js";
 import { createTurbopuffer } from "./adapters/upstream/turbopuffer.js";
+import { createCacheLoop } from "./background/cache-loop.js";
 import { createConsistencyLoops } from "./background/consistency-loops.js";
+import { createJobLoops } from "./background/job-loops.js";
 import { type Clock, systemClock } from "./clock.js";
 import { observeStores, watchParts } from "./compose-metrics.js";
 import { openStores, type Stores, type StoresDependencies } from "./compose-stores.js";
@@ -93,7 +95,16 @@ export async function compose(
   drain.start(limits.drainMarkerPollMs);
   const replicaId = randomUUID();
   const domain = createDomain(
-    { upstream, clock, random: createRandomHex(), blobs: stores.blobStore, spread: Math.random },
+    {
+      upstream,
+      clock,
+      random: createRandomHex(),
+      blobs: stores.blobStore,
+      documentCache: stores.documentCache,
+      log,
+      metrics,
+      spread: Math.random,
+    },
     { listingCacheTtlMs: config.listCacheTtlMs, consistency: consistencyOptions(config, replicaId) },
   );
   const loops = createConsistencyLoops(domain.consistency, log, {
@@ -101,7 +112,16 @@ export async function compose(
     stopTimeoutMs: limits.replicaLeaveTimeoutMs,
     random: Math.random,
   });
+  const cacheLoop = createCacheLoop(domain.cache, log, Math.random);
+  await cacheLoop.runOnce();
+  cacheLoop.start();
   loops.start();
+  const jobLoops = createJobLoops(domain.jobs, log, {
+    replicas: () => 1 + domain.consistency.replica.state().others,
+    stopTimeoutMs: limits.jobsStopTimeoutMs,
+    random: Math.random,
+  });
+  jobLoops.start();
   const { documentCache, blobStore, queueStore } = stores.reports;
   watchParts(metrics, {
     drain,
@@ -156,6 +176,8 @@ export async function compose(
     replica: { id: replicaId, state: domain.consistency.replica.state },
     async close() {
       drain.stop();
+      await jobLoops.stop();
+      await cacheLoop.stop();
       await loops.stop();
       await stores.close();
       await upstream.close();
