@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { isLong } from "../long-runs.js";
 import { explore } from "./explore.js";
 import { createModelReplica } from "./replica.js";
-import { stableReadFaults } from "./seeded-faults.js";
+import { cacheFaults, stableReadFaults } from "./seeded-faults.js";
 
 const STEPS = 1_000;
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, n) => from + n);
@@ -42,5 +42,38 @@ describe("stable reads", () => {
       expect(promises).toContain(found?.promise);
     },
     60_000,
+  );
+});
+
+describe("cached documents", () => {
+  it(
+    "keep their promises when the cache is slow, down, emptied, evicts, or loses a call anywhere in between",
+    async () => {
+      const { found, totals } = await explore({
+        seeds: range(1, isLong ? 1_000 : 24),
+        steps: STEPS,
+        cache: true,
+        createReplica: createModelReplica(),
+      });
+      expect(found?.message).toBeUndefined();
+      // A history in which nothing is ever a hit proves nothing.
+      expect(totals.hits).toBeGreaterThan(totals.fetches / 20);
+    },
+    isLong ? 3_600_000 : 60_000,
+  );
+
+  it.each(cacheFaults)(
+    "break with $name, and the model sees it",
+    async ({ promises, overrides }) => {
+      const { found } = await explore({
+        seeds: range(1, 60),
+        steps: STEPS,
+        cache: true,
+        shrinks: false,
+        createReplica: createModelReplica(overrides()),
+      });
+      expect(promises).toContain(found?.promise);
+    },
+    120_000,
   );
 });

@@ -35,6 +35,8 @@ export const createModelReplica =
         random: (bytes) => hex(random, bytes),
         spread: random,
         timeout: (ms) => timeoutOf(parts, ms),
+        timers: { after: (ms, run) => timerOf(parts, ms, run) },
+        documentCache: parts.cache,
       },
       {
         listingCacheTtlMs: 0,
@@ -81,6 +83,7 @@ export const createModelReplica =
         };
       },
       loops: [
+        ...(domain.cache === undefined ? [] : [{ everyMs: 1_000, run: domain.cache.runOnce }]),
         { everyMs: 1_000, run: () => replica.runOnce(watcher.size > 0) },
         { everyMs: 250, run: () => watcher.runOnce() },
       ],
@@ -114,6 +117,17 @@ function timeoutOf({ node }: ReplicaParts, ms: number): AbortSignal {
   const abort = new AbortController();
   node.after(ms, () => abort.abort(new DOMException("timed out", "TimeoutError")));
   return abort.signal;
+}
+
+/** A timer of this process; the returned function takes it back. */
+function timerOf({ node }: ReplicaParts, ms: number, run: () => void): () => void {
+  let isOn = true;
+  node.after(ms, () => {
+    if (isOn) run();
+  });
+  return () => {
+    isOn = false;
+  };
 }
 
 function hex(random: () => number, count: number): string {

@@ -1,5 +1,7 @@
 /** Defects that the model has to catch: each undoes one of the rules that keep the promises. */
 
+import type { DocumentCache } from "../../src/ports/document-cache.js";
+import { confirmingBlindly, deletingOutright, fillingBlindly } from "./broken-caches.js";
 import type { ReplicaOverrides } from "./replica.js";
 
 export interface SeededFault {
@@ -48,4 +50,18 @@ export const stableReadFaults: readonly SeededFault[] = [
       };
     },
   },
+];
+
+const through = (change: (cache: DocumentCache) => DocumentCache) => (): ReplicaOverrides => ({
+  parts: (parts) => ({ ...parts, cache: parts.cache && change(parts.cache) }),
+});
+
+export const cacheFaults: readonly SeededFault[] = [
+  {
+    name: "a write confirmed without asking whether it was alone",
+    promises: [5],
+    overrides: through(confirmingBlindly),
+  },
+  { name: "a delete without a tombstone", promises: [5], overrides: through(deletingOutright) },
+  { name: "a backfill whatever happened since", promises: [5], overrides: through(fillingBlindly) },
 ];
