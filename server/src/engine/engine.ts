@@ -19,6 +19,7 @@ import { bindQuery, runQuery, type Snapshot } from "./query/query.js";
 import { evaluateRecall } from "./query/recall.js";
 import { checkConsistency, readBody } from "./request-fields.js";
 import { EMPTY_SCHEMA, printSchema } from "./schema/schema.js";
+import { StepBudget } from "./step-budget.js";
 import type { NamespaceRecord } from "./store/namespace-record.js";
 import { Snapshots } from "./store/snapshots.js";
 import { Store } from "./store/store.js";
@@ -211,10 +212,11 @@ export class Engine {
     const request = readBody(body);
     checkConsistency(request);
     checkQueryWork(request, snapshot.table.rowCount);
+    const steps = new StepBudget(this.limits.steps);
     const outcome =
       request.queries === undefined || request.queries === null
-        ? runQuery(bindQuery(request, snapshot.schema), snapshot.table)
-        : runMultiQuery(request, snapshot);
+        ? runQuery(bindQuery(request, snapshot.schema, steps), snapshot.table)
+        : runMultiQuery(request, snapshot, steps);
     return {
       ...("results" in outcome ? { results: outcome.results } : outcome.result),
       billing: queryBilling(snapshot.table.logicalBytes, outcome.returnedBytes),
@@ -227,7 +229,7 @@ export class Engine {
     const { schema, table } = this.snapshot(name);
     const request = readBody(body);
     checkQueryWork(request, table.rowCount);
-    return { plan_text: explain(bindQuery(request, schema), table) };
+    return { plan_text: explain(bindQuery(request, schema, new StepBudget(this.limits.steps)), table) };
   }
 
   /** E10: recall is 1 by construction; the counts and the ground truth are real. */
@@ -235,7 +237,7 @@ export class Engine {
     const snapshot = this.snapshot(name);
     const request = readBody(body);
     checkQueryWork(request, snapshot.table.rowCount);
-    return evaluateRecall(request, snapshot);
+    return evaluateRecall(request, snapshot, new StepBudget(this.limits.steps));
   }
 
   private snapshot(name: string): Snapshot {

@@ -20,8 +20,10 @@ export const LIMITS = {
   patternChars: 1_024,
   /** Chosen here: logical bytes of all rows of one answer. Printed as JSON they stay below the longest text V8 can make. */
   answerBytes: 128 * 1024 * 1024,
-  /** Chosen here: clauses of a request times the documents each may have to be asked about; some seconds of work. */
+  /** Chosen here: clauses of a request times the documents each may have to be asked about, judged before it runs. */
   work: 500_000_000,
+  /** Chosen here: lists in the expressions of a request, of which each clause is one. */
+  clauses: 50_000,
   /** Chosen here: keys and totals of all groups of a query, before its limit cuts them. */
   groupValues: 2_000_000,
   /** Chosen here: combinations of array elements that a query's groups are made of, over all documents. */
@@ -36,9 +38,13 @@ export interface AdjustableLimits {
   deleteByFilterRows: number;
   /** Rows one `patch_by_filter` may change. */
   patchByFilterRows: number;
+  /** What one request may take, in steps of about ten nanoseconds. */
+  steps: number;
 }
 
 export const DEFAULT_ADJUSTABLE_LIMITS: AdjustableLimits = {
   deleteByFilterRows: 5_000_000,
   patchByFilterRows: 50_000,
+  /** Chosen: some seconds. */
+  steps: 300_000_000,
 };

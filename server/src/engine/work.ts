@@ -1,6 +1,6 @@
 /**
- * A bound on what one request may make the engine do. A clause costs at most a pass over the documents, so a request is
- * judged before it runs by its clauses times the documents they may touch. Patterns have a budget of their own.
+ * A first bound on what one request may make the engine do, judged before anything is bound: a clause costs about a pass
+ * over the documents. What it really costs is metered while it runs (`step-budget.ts`).
  */
 import { badRequest } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
@@ -23,6 +23,9 @@ export function checkQueryWork(body: JsonObject, documents: number): void {
 /** Throws 400 when the clauses of all expressions, each run over `documents`, are too much work; `what` names it. */
 export function checkWork(expressions: readonly Json[], documents: number, what: string): void {
   const clauses = expressions.reduce<number>((sum, expression) => sum + countClauses(expression), 0);
+  if (clauses > LIMITS.clauses) {
+    throw badRequest(`${what} has too many clauses: ${clauses}, limit is ${LIMITS.clauses}`);
+  }
   if (clauses * documents > LIMITS.work) {
     throw badRequest(
       `${what} is too much work: ${clauses} clauses over ${documents} documents, limit is ${LIMITS.work} for their product`,

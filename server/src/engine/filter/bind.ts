@@ -2,21 +2,16 @@
 import { badRequest, wrongShape } from "../errors.js";
 import { describeKind, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
-import { StepBudget } from "../pattern/automaton.js";
 import type { Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import type { Filter } from "./expression.js";
 import { bindLeaf, isOperator } from "./operators.js";
 
 /**
- * Binds a filter. `path` names the field in messages; `steps` is what its patterns may take, shared by the filters of one
+ * Binds a filter. `path` names the field in messages; `steps` is what running it may take, shared by all filters of one
  * request. Throws 400 on a rule, 422 on a shape.
  */
-export function bindFilter(
-  value: Json,
-  schema: Schema,
-  path: string,
-  steps: StepBudget = new StepBudget(),
-): Filter {
+export function bindFilter(value: Json, schema: Schema, path: string, steps: StepBudget): Filter {
   return bind(value, { schema, path, steps }, 0);
 }
 

@@ -3,6 +3,7 @@
  * attribute; the same leaf serves the scan over columns, the look-up in indexes and the conditions of writes, so there
  * is one meaning of every operator.
  */
+import type { StepBudget } from "../step-budget.js";
 import type { Scalar, Value } from "../values.js";
 
 /** What an index may know about a leaf, to answer it without a scan. */
@@ -34,16 +35,25 @@ export type Filter =
   | { readonly kind: "and" | "or"; readonly operands: readonly Filter[] }
   | { readonly kind: "not"; readonly operand: Filter };
 
-/** Judges one document, given a way to read its attributes. */
-export function matches(filter: Filter, lookUp: (attribute: string) => Value | null): boolean {
+/**
+ * Judges one document, given a way to read its attributes. Throws 400 when it takes more steps than the request has left.
+ */
+export function matches(
+  filter: Filter,
+  lookUp: (attribute: string) => Value | null,
+  steps: StepBudget,
+): boolean {
   switch (filter.kind) {
-    case "leaf":
-      return filter.test(lookUp(filter.attribute));
+    case "leaf": {
+      const value = lookUp(filter.attribute);
+      steps.spend(4 + (Array.isArray(value) ? value.length : 0));
+      return filter.test(value);
+    }
     case "and":
-      return filter.operands.every((operand) => matches(operand, lookUp));
+      return filter.operands.every((operand) => matches(operand, lookUp, steps));
     case "or":
-      return filter.operands.some((operand) => matches(operand, lookUp));
+      return filter.operands.some((operand) => matches(operand, lookUp, steps));
     case "not":
-      return !matches(filter.operand, lookUp);
+      return !matches(filter.operand, lookUp, steps);
   }
 }

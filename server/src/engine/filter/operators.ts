@@ -130,8 +130,13 @@ function oneOf(attribute: string, listed: readonly (Scalar | null)[]): Leaf {
     Array.isArray(value) ? value.some((element: Scalar) => wanted.has(element)) : wanted.has(value);
   // A look-up finds values only; absence has to be asked of every document.
   if (wanted.has(null)) return { kind: "leaf", attribute, test };
-  const values = listed.filter((value) => value !== null);
-  return { kind: "leaf", attribute, test, shortcut: { kind: "holds", values }, exact: true };
+  return {
+    kind: "leaf",
+    attribute,
+    test,
+    shortcut: { kind: "holds", values: [...wanted] as Scalar[] },
+    exact: true,
+  };
 }
 
 function requireArray(leaf: RawLeaf, target: Target): void {

@@ -1,9 +1,9 @@
 /** One condition of the wire before it is bound, and the words in which it is refused. */
 import { badRequest, type EngineError } from "../errors.js";
 import { describe, type Json } from "../json.js";
-import type { StepBudget } from "../pattern/automaton.js";
 import type { Attribute } from "../schema/attribute.js";
 import type { ScalarType } from "../schema/attribute-type.js";
+import type { StepBudget } from "../step-budget.js";
 
 /** One leaf of the wire before it is bound. */
 export interface RawLeaf {
@@ -11,7 +11,7 @@ export interface RawLeaf {
   readonly operator: string;
   readonly operand: Json;
   readonly options: Json;
-  /** What patterns of this request may still take. */
+  /** What the request may still take. */
   readonly steps: StepBudget;
 }
 

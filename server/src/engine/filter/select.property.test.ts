@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { runs } from "../../../test/long-runs.js";
 import type { Json } from "../json.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema } from "../schema/schema.js";
+import { StepBudget } from "../step-budget.js";
 import { Table } from "../table/table.js";
 import type { Value } from "../values.js";
 import { bindFilter } from "./bind.js";
@@ -114,9 +115,9 @@ it("selects what a filter written out naively selects, on documents written, rew
       put(first);
       put(second);
       if (table.remove(1)) kept.delete(1);
-      const found = Array.from(selectSlots(table, bindFilter(json, schema, "filters")).slots(), (slot) =>
-        table.id(slot),
-      );
+      const steps = new StepBudget();
+      const filter = bindFilter(json, schema, "filters", steps);
+      const found = Array.from(selectSlots(table, filter, steps).slots(), (slot) => table.id(slot));
       const expected = [...kept.values()].filter(naive(json)).map(({ id }) => id);
       expect(found.sort()).toEqual(expected.sort());
     }),

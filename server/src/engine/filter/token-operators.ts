@@ -20,6 +20,7 @@ export function isTokenOperator(name: string): boolean {
 
 export function bindTokens(leaf: RawLeaf, attribute: Attribute): Leaf {
   if (attribute.fullText === null) throw filterError(leaf, `${leaf.operator} requires full_text_search`);
+  leaf.steps.spend(ANALYZER_STEPS);
   const analyzer = createAnalyzer(attribute.fullText);
   const tokens = queryTokens(analyzer, leaf.operand);
   if (tokens === undefined) {
@@ -31,10 +32,25 @@ export function bindTokens(leaf: RawLeaf, attribute: Attribute): Leaf {
   return {
     kind: "leaf",
     attribute: leaf.attribute,
-    test: (value: Value | null) => value !== null && !empty && judge(analyzer.tokensOfValue(value)),
+    test: (value: Value | null) => {
+      if (value === null || empty) return false;
+      leaf.steps.spend(analysisSteps(value));
+      return judge(analyzer.tokensOfValue(value));
+    },
     shortcut: { kind: "terms", terms: tokens, prefix, all: leaf.operator !== "ContainsAnyToken" },
     exact: leaf.operator !== "ContainsTokenSequence",
   };
+}
+
+/** What making an analyzer is charged, stop words and stemmer included. */
+export const ANALYZER_STEPS = 2_000;
+
+/** What analysing a text is charged for each character. */
+const CHARACTER_STEPS = 10;
+
+function analysisSteps(value: Value): number {
+  const texts = (Array.isArray(value) ? value : [value]) as readonly string[];
+  return texts.reduce((sum, text) => sum + (text.length + 1) * CHARACTER_STEPS, 0);
 }
 
 /**

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { runs } from "../../../test/long-runs.js";
-import { compile, StepBudget } from "./automaton.js";
+import { StepBudget } from "../step-budget.js";
+import { compile } from "./automaton.js";
 import { holdsWithin } from "./fuzzy.js";
 import { parseGlob } from "./glob.js";
 import { parseRegex } from "./regex.js";

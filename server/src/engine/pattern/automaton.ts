@@ -2,6 +2,7 @@
  * Patterns as nondeterministic automata (Thompson), run over all states at once. Time is at most text × states whatever
  * the pattern, which no backtracking engine can promise; captures, the price for it, are not needed for filters.
  */
+import type { StepBudget } from "../step-budget.js";
 
 /** Judges one code point. */
 export type CharTest = (codePoint: number) => boolean;
@@ -15,19 +16,9 @@ export type Node =
   | { readonly kind: "sequence" | "choice"; readonly parts: readonly Node[] }
   | { readonly kind: "repeat"; readonly part: Node; readonly min: number; readonly max: number };
 
-/** Thrown when a pattern would need too many states, or matching has taken too many steps. */
+/** Thrown when a pattern would need too many states. */
 export class PatternTooCostly extends Error {
   override readonly name = "PatternTooCostly";
-}
-
-/** Steps that all patterns of one request may take over all its texts; some seconds of work. */
-export class StepBudget {
-  constructor(private left = 300_000_000) {}
-
-  spend(steps: number): void {
-    this.left -= steps;
-    if (this.left < 0) throw new PatternTooCostly("matching takes too many steps");
-  }
 }
 
 const STATES_MAX = 5_000;
@@ -129,7 +120,7 @@ function run(program: readonly Instruction[], whole: boolean, text: string, budg
     if (!whole || at === 0) follow(program, 0, points, at, current);
     if (current.matched && (!whole || at === points.length)) return true;
     if (current.size === 0 && whole) return false;
-    budget.spend(current.size + 1);
+    budget.spend(2 * (current.size + 1));
     const point = points[at];
     if (point === undefined) return false;
     for (let i = 0; i < current.size; i++) {

@@ -1,5 +1,5 @@
 /** Approximate search: whether some substring lies within an edit distance of the query. */
-import type { StepBudget } from "./automaton.js";
+import type { StepBudget } from "../step-budget.js";
 
 /**
  * Whether a substring of the text can be made the query with at most `distance` insertions, deletions and replacements

@@ -6,6 +6,7 @@ import { describeKind, isObject, type Json, type JsonObject, type Printable } fr
 import { LIMITS } from "../limits.js";
 import { readLimit } from "../request-fields.js";
 import type { Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import type { Table } from "../table/table.js";
 import { printValue, type Scalar } from "../values.js";
 import { groupKey } from "./ranking.js";
@@ -115,19 +116,21 @@ function requireKey(name: string, kind: "scalar" | "array", schema: Schema): voi
   if (!attribute.filterable) throw badRequest(`group_by attribute "${name}" is not filterable`);
 }
 
-/** The result members of an aggregation over the given slots. */
+/** The result members of an aggregation over the given slots. Throws 400 when it takes more than the request has left. */
 export function aggregate(
   table: Table,
   slots: Int32Array,
   plan: Aggregation,
   schema: Schema,
+  steps: StepBudget,
 ): Record<string, Printable> {
+  steps.spend(slots.length * 2 * (1 + plan.aggregates.length));
   if (plan.groupBy === null) {
     const totals = plan.aggregates.map(newTotal);
     for (const slot of slots) addTo(totals, plan, table, slot);
     return { aggregations: printTotals(totals, plan) };
   }
-  return { aggregation_groups: groups(table, slots, plan, plan.groupBy, schema) };
+  return { aggregation_groups: groups(table, slots, plan, plan.groupBy, steps, schema) };
 }
 
 /**
@@ -168,6 +171,9 @@ function printTotals(totals: readonly Total[], plan: Aggregation): Record<string
   return Object.fromEntries(plan.aggregates.map(({ label }, i) => [label, print(totals[i] as Total)]));
 }
 
+/** What a new group is charged, its name, its place in the order and its print included. */
+const GROUP_STEPS = 300;
+
 interface Group {
   readonly keys: readonly (Scalar | null)[];
   readonly totals: readonly Total[];
@@ -178,6 +184,7 @@ function groups(
   slots: Int32Array,
   plan: Aggregation,
   groupBy: readonly GroupBy[],
+  steps: StepBudget,
   schema: Schema,
 ): Printable[] {
   const found = new Map<unknown, Group>();
@@ -187,11 +194,13 @@ function groups(
     const tuples = keyTuples(table, slot, groupBy);
     combinations += tuples.length;
     if (combinations > LIMITS.groupCombinations) throw tooManyGroups();
+    steps.spend(tuples.length * 10 * valuesPerGroup);
     for (const keys of tuples) {
       const name = keys.length === 1 ? keys[0] : groupKey(keys);
       let group = found.get(name);
       if (group === undefined) {
         if (found.size * valuesPerGroup >= LIMITS.groupValues) throw tooManyGroups();
+        steps.spend(GROUP_STEPS);
         group = { keys, totals: plan.aggregates.map(newTotal) };
         found.set(name, group);
       }

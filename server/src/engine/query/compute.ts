@@ -1,10 +1,10 @@
 /** `compute_attributes`: extra columns of a result, computed for the rows that are returned. */
 import { badRequest, unsupported, wrongShape } from "../errors.js";
 import { describeKind, isObject, type Json } from "../json.js";
-import type { StepBudget } from "../pattern/automaton.js";
 import { distances } from "../rank/distance.js";
 import { bindScore } from "../rank/score.js";
 import { checkAttributeName, type Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import type { Table } from "../table/table.js";
 import { toVector } from "../values.js";
 

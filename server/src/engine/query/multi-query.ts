@@ -4,8 +4,8 @@ import { badRequest, wrongShape } from "../errors.js";
 import type { Id } from "../ids.js";
 import { describeKind, isObject, type Json, type JsonObject, type Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
-import { StepBudget } from "../pattern/automaton.js";
 import { readBody, readLimit, readOffset, readVariant } from "../request-fields.js";
+import type { StepBudget } from "../step-budget.js";
 import type { PrintedRow } from "./projection.js";
 import { bindQuery, type QueryOutcome, runQuery, type Snapshot } from "./query.js";
 
@@ -15,7 +15,7 @@ export interface MultiOutcome {
 }
 
 /** Runs `queries` in order; with `rerank_by` the results are one fused list. Throws 400 or 422. */
-export function runMultiQuery(body: JsonObject, snapshot: Snapshot): MultiOutcome {
+export function runMultiQuery(body: JsonObject, snapshot: Snapshot, steps: StepBudget): MultiOutcome {
   const { queries } = body;
   if (!Array.isArray(queries)) {
     throw wrongShape("queries", `invalid type: ${describeKind(queries)}, expected a sequence`);
@@ -27,8 +27,7 @@ export function runMultiQuery(body: JsonObject, snapshot: Snapshot): MultiOutcom
     );
   }
   const encoding = readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
-  const steps = new StepBudget();
-  const bound = queries.map((query) => bindQuery(readBody(query), snapshot.schema, { encoding, steps }));
+  const bound = queries.map((query) => bindQuery(readBody(query), snapshot.schema, steps, encoding));
   const fusion = readFusion(body, queries.length);
   let returnedBytes = 0;
   const outcomes = bound.map((query) => {

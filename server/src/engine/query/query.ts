@@ -5,11 +5,11 @@ import type { Filter } from "../filter/expression.js";
 import { selectSlots } from "../filter/select.js";
 import type { JsonObject, Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
-import { StepBudget } from "../pattern/automaton.js";
 import { bindRankBy, type RankBy } from "../rank/rank-by.js";
 import { type Limit, readLimit, readOffset, readVariant } from "../request-fields.js";
 import { METRICS } from "../schema/attribute.js";
 import type { Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import type { Table } from "../table/table.js";
 import { type Aggregation, aggregate, readAggregation } from "./aggregate.js";
 import { type Computed, computeColumns } from "./compute.js";
@@ -44,21 +44,28 @@ export interface BoundQuery {
   readonly offset: number;
   readonly printer: RowPrinter;
   readonly computed: readonly Computed[];
+  /** What running it may still take. */
+  readonly steps: StepBudget;
 }
+
+/** What one computed value of one row is charged, the bytes of its print included. */
+const COMPUTED_STEPS = 100;
+
+/** What printing a byte of a row is charged: four of them may be a float of nine digits. */
+const PRINTED_BYTE_STEPS = 2;
 
 const NO_LIMIT: Limit = { total: 0, per: null };
 
-/** What the queries of one request share. */
-export interface Shared {
-  /** `vector_encoding` of the request that the query is one of. */
-  readonly encoding?: VectorEncoding;
-  /** What their patterns may take together. */
-  readonly steps?: StepBudget;
-}
-
-/** Binds a single query. Throws 400 or 422. */
-export function bindQuery(body: JsonObject, schema: Schema, shared: Shared = {}): BoundQuery {
-  const { steps = new StepBudget() } = shared;
+/**
+ * Binds a single query. `steps` is what the request may still take; `encoding` is the `vector_encoding` of the request
+ * that the query is one of. Throws 400 or 422.
+ */
+export function bindQuery(
+  body: JsonObject,
+  schema: Schema,
+  steps: StepBudget,
+  encoding?: VectorEncoding,
+): BoundQuery {
   if (body.rerank_by !== undefined && body.rerank_by !== null) throw unsupported("hosted rerank models");
   const metric = readVariant(body, "distance_metric", METRICS);
   if (metric !== undefined && schema.metric !== null && metric !== schema.metric) {
@@ -68,9 +75,9 @@ export function bindQuery(body: JsonObject, schema: Schema, shared: Shared = {})
   const { filters } = body;
   const filter =
     filters === undefined || filters === null ? null : bindFilter(filters, schema, "filters", steps);
-  const encoding = shared.encoding ?? readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
-  const printer = { schema, encoding, attributes: readProjection(body, schema) };
-  const base = { filter, aggregation, printer, computed: [] };
+  const ownEncoding = readVariant(body, "vector_encoding", ["float", "base64"]) ?? "float";
+  const printer = { schema, encoding: encoding ?? ownEncoding, attributes: readProjection(body, schema) };
+  const base = { filter, aggregation, printer, computed: [], steps };
   if (aggregation !== null) {
     return { ...base, rank: { kind: "order", keys: [] }, limit: NO_LIMIT, offset: 0 };
   }
@@ -99,15 +106,17 @@ export function runQuery(
   table: Table,
   bytesMax: number = LIMITS.answerBytes,
 ): QueryOutcome {
-  const selected = selectSlots(table, query.filter);
+  const selected = selectSlots(table, query.filter, query.steps);
   if (query.aggregation !== null) {
-    const result = aggregate(table, selected.slots(), query.aggregation, query.printer.schema);
+    const result = aggregate(table, selected.slots(), query.aggregation, query.printer.schema, query.steps);
     return { result, rows: null, returnedBytes: 0 };
   }
-  const hits = rankHits(table, selected, query.rank, query.limit, query.offset);
+  const hits = rankHits(table, selected, query);
   let bytes = 0;
   const rows = hits.map(({ slot, dist }) => {
-    bytes += returnedBytes(query.printer, table, slot, dist);
+    const rowBytes = returnedBytes(query.printer, table, slot, dist);
+    bytes += rowBytes;
+    query.steps.spend(rowBytes * PRINTED_BYTE_STEPS);
     if (bytes > bytesMax) {
       throw badRequest(
         `query result is too large, limit is ${LIMITS.answerBytes} bytes; lower limit or include fewer attributes`,
@@ -117,6 +126,7 @@ export function runQuery(
   });
   // Column by column, because each holds a score for the whole table.
   for (const { name, evaluate } of query.computed) {
+    query.steps.spend(hits.length * COMPUTED_STEPS);
     const valueAt = evaluate(table);
     hits.forEach(({ slot }, i) => {
       const value = valueAt(slot);

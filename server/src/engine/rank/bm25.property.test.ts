@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { runs } from "../../../test/long-runs.js";
 import { EMPTY_SCHEMA, updateSchema } from "../schema/schema.js";
+import { StepBudget } from "../step-budget.js";
 import { Table } from "../table/table.js";
 import { bm25Scores } from "./bm25.js";
 
@@ -48,7 +49,7 @@ it("scores as a direct transcription of the formula, whatever was written before
         for (const [id, content] of earlier.entries()) table.put(id, new Map([["text", content]]));
         for (const id of earlier.keys()) if (id >= texts.length) table.remove(id);
         for (const [id, content] of texts.entries()) table.put(id, new Map([["text", content]]));
-        const { values } = bm25Scores(table, { attribute: "text", tokens, prefix: null });
+        const { values } = bm25Scores(table, { attribute: "text", tokens, prefix: null }, new StepBudget());
         texts.forEach((content, id) => {
           const score = values[table.slot(id) as number];
           expect(score).toBeCloseTo(transcription(texts, tokens, content), 10);

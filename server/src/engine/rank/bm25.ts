@@ -2,6 +2,7 @@
  * BM25 over one full-text attribute. Statistics cover the whole namespace, before any filter, so a filter never changes
  * a score.
  */
+import type { StepBudget } from "../step-budget.js";
 import type { Table } from "../table/table.js";
 import type { Postings, TextIndex } from "../table/text-index.js";
 import type { Scores } from "./scores.js";
@@ -14,8 +15,9 @@ export interface Bm25Query {
   readonly prefix: string | null;
 }
 
-/** Scores by slot, and the slots that have one; dead slots may have one too. */
-export function bm25Scores(table: Table, query: Bm25Query): Scores {
+/** Scores by slot, and the slots that have one; dead slots may have one too. Throws 400 when it takes too many steps. */
+export function bm25Scores(table: Table, query: Bm25Query, steps: StepBudget): Scores {
+  steps.spend(table.slotCount);
   const sheet = {
     values: new Float64Array(table.slotCount),
     slots: new Int32Array(table.slotCount),
@@ -27,9 +29,11 @@ export function bm25Scores(table: Table, query: Bm25Query): Scores {
     for (const token of query.tokens) frequencies.set(token, (frequencies.get(token) ?? 0) + 1);
     for (const [token, frequency] of frequencies) {
       const postings = index.postings(token);
-      if (postings !== undefined) addTerm(sheet, table, index, postings, frequency);
+      if (postings === undefined) continue;
+      steps.spend(postings.slots.length * 2);
+      addTerm(sheet, table, index, postings, frequency);
     }
-    if (query.prefix !== null) addPrefix(sheet, index, query.prefix);
+    if (query.prefix !== null) addPrefix(sheet, index, query.prefix, steps);
   }
   return { values: sheet.values, slots: sheet.slots.subarray(0, sheet.count) };
 }
@@ -63,10 +67,12 @@ function addTerm(sheet: Sheet, table: Table, index: TextIndex, postings: Posting
   }
 }
 
-function addPrefix(sheet: Sheet, index: TextIndex, prefix: string): void {
+function addPrefix(sheet: Sheet, index: TextIndex, prefix: string, steps: StepBudget): void {
+  steps.spend(index.termCount * 2 + sheet.values.length);
   const { values, slots } = sheet;
   const seen = new Uint8Array(values.length);
   for (const postings of index.postingsWithPrefix(prefix)) {
+    steps.spend(4 + postings.slots.length);
     for (const slot of postings.slots) {
       if (seen[slot] === 1) continue;
       seen[slot] = 1;

@@ -4,6 +4,7 @@ import { runs } from "../../../test/long-runs.js";
 import { bindQuery, runQuery } from "../query/query.js";
 import { METRICS, type Metric } from "../schema/attribute.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema } from "../schema/schema.js";
+import { StepBudget } from "../step-budget.js";
 import { Table } from "../table/table.js";
 
 const DIMS = 4;
@@ -45,7 +46,7 @@ it.each(METRICS)(
           table.put(id, new Map([["v", v]]));
         });
         const rank_by = ["v", "ANN", Array.from(query)];
-        const hits = runQuery(bindQuery({ rank_by, limit }, schema), table).rows ?? [];
+        const hits = runQuery(bindQuery({ rank_by, limit }, schema, new StepBudget()), table).rows ?? [];
         const best = vectors.map((v) => exact(v, query, metric)).sort((a, b) => a - b);
         expect(hits).toHaveLength(Math.min(limit, vectors.length));
         hits.forEach(({ id, $dist }, i) => {

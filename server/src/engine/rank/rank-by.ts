@@ -2,9 +2,9 @@
 import { badRequest, unsupported } from "../errors.js";
 import { looksLikeFilter } from "../filter/bind.js";
 import type { Json } from "../json.js";
-import { StepBudget } from "../pattern/automaton.js";
 import type { Metric } from "../schema/attribute.js";
 import type { Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import { readVector, toVector } from "../values.js";
 import { bindScore, invalidRank, isCombiner } from "./score.js";
 import type { Scorer } from "./scores.js";
@@ -25,12 +25,7 @@ export type RankBy =
   | { readonly kind: "score"; readonly scorer: Scorer };
 
 /** Binds `rank_by`; `hasFilters` because kNN is refused without them. Throws 400 on a rule, 422 on a shape. */
-export function bindRankBy(
-  value: Json,
-  schema: Schema,
-  hasFilters: boolean,
-  steps: StepBudget = new StepBudget(),
-): RankBy {
+export function bindRankBy(value: Json, schema: Schema, hasFilters: boolean, steps: StepBudget): RankBy {
   if (!Array.isArray(value)) throw invalidRank();
   if (value.length === 0) throw badRequest("rank_by cannot be empty");
   const [head, second] = value;

@@ -6,11 +6,11 @@ import { parseDatetime, parseDuration } from "../datetime.js";
 import { badRequest, wrongShape } from "../errors.js";
 import { bindFilter, looksLikeFilter } from "../filter/bind.js";
 import { selectSlots } from "../filter/select.js";
-import { queryTokens, readLastAsPrefix } from "../filter/token-operators.js";
+import { ANALYZER_STEPS, queryTokens, readLastAsPrefix } from "../filter/token-operators.js";
 import { describe, isObject, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
-import { StepBudget } from "../pattern/automaton.js";
 import type { Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import { createAnalyzer } from "../text/analyzer.js";
 import { type SparseVector, toSparse } from "../values.js";
 import { bm25Scores } from "./bm25.js";
@@ -32,7 +32,7 @@ export function isCombiner(name: Json | undefined): boolean {
 }
 
 /** Binds a score expression. Throws 400 on a rule, 422 when it is no expression at all. */
-export function bindScore(expression: Json, schema: Schema, steps: StepBudget = new StepBudget()): Scorer {
+export function bindScore(expression: Json, schema: Schema, steps: StepBudget): Scorer {
   return present(bind(expression, schema, { depth: 0, guarded: false, steps }));
 }
 
@@ -40,7 +40,7 @@ interface Place {
   readonly depth: number;
   /** Under something that keeps a signed number from becoming a negative score. */
   readonly guarded: boolean;
-  /** What patterns of this request may still take. */
+  /** What the request may still take. */
   readonly steps: StepBudget;
 }
 
@@ -52,16 +52,16 @@ function bind(expression: Json, schema: Schema, place: Place): Scorer {
   if (place.depth > LIMITS.expressionDepth) {
     throw badRequest(`rank_by is nested too deeply, limit is ${LIMITS.expressionDepth} levels`);
   }
-  if (typeof expression === "number") return constant(expression);
+  if (typeof expression === "number") return constant(expression, place.steps);
   if (!Array.isArray(expression)) throw invalidRank();
   const [head, second, third] = expression;
   const inner = { ...place, depth: place.depth + 1 };
-  if (second === "BM25") return bindBm25(expression, schema);
-  if (second === "SparseKNN") return bindSparse(head as Json, third ?? null, schema);
+  if (second === "BM25") return bindBm25(expression, schema, place);
+  if (second === "SparseKNN") return bindSparse(head as Json, third ?? null, schema, place);
   if (looksLikeFilter(expression)) return bindFilterClause(expression, schema, place);
   switch (head) {
     case "Sum":
-      return combine(bindAll(second, schema, inner), (a, b) => a + b, true);
+      return combine(bindAll(second, schema, inner), (a, b) => a + b, true, place.steps);
     case "Max":
       return bindMax(expression, schema, inner);
     case "Product":
@@ -89,7 +89,7 @@ function bindMax(expression: readonly Json[], schema: Schema, place: Place): Sco
   const listed = expression.length === 2 ? expression[1] : expression.slice(1);
   const guarded =
     place.guarded || (Array.isArray(listed) && listed.some((e) => typeof e === "number" && e >= 0));
-  return combine(bindAll(listed, schema, { ...place, guarded }), Math.max, false);
+  return combine(bindAll(listed, schema, { ...place, guarded }), Math.max, false, place.steps);
 }
 
 function bindProduct([, a, b]: readonly Json[], schema: Schema, place: Place): Scorer {
@@ -97,14 +97,15 @@ function bindProduct([, a, b]: readonly Json[], schema: Schema, place: Place): S
   if (typeof weight !== "number" || clause === undefined) throw invalidRank();
   if (weight < 0) throw badRequest(`Product weight must not be negative, got ${weight}`);
   const scorer = bind(clause, schema, place);
-  return scaled(scorer, weight);
+  return scaled(scorer, weight, place.steps);
 }
 
 function bindFilterClause(expression: Json, schema: Schema, place: Place): Scorer {
   const filter = bindFilter(expression, schema, "rank_by", place.steps);
   return (table) => {
+    place.steps.spend(table.slotCount);
     const values = new Float64Array(table.slotCount);
-    const slots = selectSlots(table, filter).slots();
+    const slots = selectSlots(table, filter, place.steps).slots();
     for (const slot of slots) values[slot] = 1;
     return { values, slots };
   };
@@ -117,11 +118,12 @@ function requireAttribute(name: Json, schema: Schema) {
   return { name, attribute };
 }
 
-function bindBm25([head, , query, options]: readonly Json[], schema: Schema): Scorer {
+function bindBm25([head, , query, options]: readonly Json[], schema: Schema, { steps }: Place): Scorer {
   const { name, attribute } = requireAttribute(head ?? null, schema);
   if (attribute.fullText === null) {
     throw badRequest(`rank_by BM25 requires full_text_search on attribute "${name}"`);
   }
+  steps.spend(ANALYZER_STEPS);
   const analyzer = createAnalyzer(attribute.fullText);
   const tokens = queryTokens(analyzer, query ?? null);
   if (tokens === undefined) {
@@ -131,15 +133,16 @@ function bindBm25([head, , query, options]: readonly Json[], schema: Schema): Sc
     );
   }
   const prefix = readLastAsPrefix(options ?? null) ? (tokens.pop() ?? null) : null;
-  return (table) => bm25Scores(table, { attribute: name, tokens, prefix });
+  return (table) => bm25Scores(table, { attribute: name, tokens, prefix }, steps);
 }
 
-function bindSparse(head: Json, query: Json, schema: Schema): Scorer {
+function bindSparse(head: Json, query: Json, schema: Schema, { steps }: Place): Scorer {
   const { name, attribute } = requireAttribute(head, schema);
   if (attribute.type.kind !== "sparse")
     throw badRequest(`rank_by SparseKNN requires a {}f16 attribute, "${name}" is none`);
   const wanted = toSparse(query, name);
   return (table) => {
+    steps.spend(table.slotCount * (4 + 4 * wanted.size));
     const scores = new Float64Array(table.slotCount);
     for (const slot of table.live.slots()) {
       const vector = table.value(slot, name) as SparseVector | null;
@@ -166,6 +169,7 @@ function bindAttribute(head: Json, schema: Schema, place: Place): Scorer {
     );
   }
   return (table) => {
+    place.steps.spend(table.slotCount * 2);
     const scores = new Float64Array(table.slotCount).fill(Number.NaN);
     for (const slot of table.live.slots()) {
       const value = table.value(slot, name);
@@ -185,7 +189,7 @@ function bindCurve(expression: readonly Json[], schema: Schema, place: Place): S
     throw badRequest(`${head} exponent must be greater than 0`);
   const scorer = bind(clause, schema, place);
   const m = midpoint ** exponent;
-  return mapped(scorer, (score) => {
+  return mapped(scorer, place.steps, (score) => {
     if (Number.isNaN(score)) return 0;
     const s = Math.max(0, score) ** exponent;
     return (head === "Saturate" ? s : m) / (s + m);
@@ -208,5 +212,5 @@ function bindDist([, clause, origin]: readonly Json[], schema: Schema, place: Pl
     throw badRequest(`Dist origin must be a number or a datetime, got '${describe(origin ?? null)}'`);
   }
   const scorer = bind(clause, schema, place);
-  return mapped(scorer, (score) => Math.abs(score - Number(from)));
+  return mapped(scorer, place.steps, (score) => Math.abs(score - Number(from)));
 }

@@ -4,6 +4,7 @@ import { runs } from "../../../test/long-runs.js";
 import type { Json } from "../json.js";
 import { bindQuery, runQuery } from "../query/query.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema } from "../schema/schema.js";
+import { StepBudget } from "../step-budget.js";
 import { Table } from "../table/table.js";
 import type { Value } from "../values.js";
 
@@ -65,7 +66,7 @@ it("ranks any tree of sums, maxima and products as scoring document by document 
       });
       if (table.remove(removed)) kept.delete(removed);
       const rows = (rank: Json) =>
-        runQuery(bindQuery({ rank_by: rank, limit: 50 }, schema), table).rows ?? [];
+        runQuery(bindQuery({ rank_by: rank, limit: 50 }, schema, new StepBudget()), table).rows ?? [];
       const byTerm = new Map<string, Map<unknown, number>>();
       for (const term of ["red", "fox", "blue"]) {
         byTerm.set(term, new Map(rows(["t", "BM25", term]).map(({ id, $dist }) => [id, $dist as number])));

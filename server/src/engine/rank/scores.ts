@@ -2,6 +2,7 @@
  * Scores of a whole table at once, in one array by slot, so that combining clauses is arithmetic over arrays. A clause
  * that knows the few slots it matched says which, and nobody walks over the rest.
  */
+import type { StepBudget } from "../step-budget.js";
 import type { Table } from "../table/table.js";
 
 export interface Scores {
@@ -19,8 +20,11 @@ export function everywhere(values: Float64Array): Scores {
   return { values, slots: null };
 }
 
-export function constant(value: number): Scorer {
-  return (table) => everywhere(new Float64Array(table.slotCount).fill(value));
+export function constant(value: number, steps: StepBudget): Scorer {
+  return (table) => {
+    steps.spend(table.slotCount);
+    return everywhere(new Float64Array(table.slotCount).fill(value));
+  };
 }
 
 /** Absent attributes count as 0 once they meet anything else. */
@@ -35,8 +39,9 @@ export function present(scorer: Scorer): Scorer {
 }
 
 /** Changes every score, absent ones too. */
-export function mapped(scorer: Scorer, change: (score: number) => number): Scorer {
+export function mapped(scorer: Scorer, steps: StepBudget, change: (score: number) => number): Scorer {
   return (table) => {
+    steps.spend(table.slotCount * 2);
     const { values } = scorer(table);
     for (let i = 0; i < values.length; i++) values[i] = change(values[i] as number);
     return everywhere(values);
@@ -44,8 +49,9 @@ export function mapped(scorer: Scorer, change: (score: number) => number): Score
 }
 
 /** Multiplies every score by a weight that is not negative. */
-export function scaled(scorer: Scorer, weight: number): Scorer {
+export function scaled(scorer: Scorer, weight: number, steps: StepBudget): Scorer {
   return (table) => {
+    steps.spend(table.slotCount);
     const { values, slots } = scorer(table);
     if (slots === null) {
       for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * weight;
@@ -62,6 +68,7 @@ export function combine(
   clauses: readonly Scorer[],
   fold: (a: number, b: number) => number,
   zeroIsNeutral: boolean,
+  steps: StepBudget,
 ): Scorer {
   return (table) => {
     const [first, ...rest] = clauses.map((clause) => present(clause));
@@ -69,6 +76,7 @@ export function combine(
     let total = first(table);
     for (const clause of rest) {
       const scores = clause(table);
+      steps.spend(scores.slots === null ? table.slotCount * 2 : scores.slots.length * 4);
       const few = scores.slots !== null && (zeroIsNeutral || total.slots !== null);
       total = few ? foldFew(total, scores.values, scores.slots, fold) : foldAll(total, scores, fold);
     }

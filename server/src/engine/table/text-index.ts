@@ -69,6 +69,11 @@ export class TextIndex {
     return this.terms.get(term);
   }
 
+  /** Distinct terms, those of dead slots included. */
+  get termCount(): number {
+    return this.terms.size;
+  }
+
   /** Postings of every term that starts with the prefix. */
   *postingsWithPrefix(prefix: string): Iterable<Postings> {
     for (const [term, postings] of this.terms) if (term.startsWith(prefix)) yield postings;

@@ -7,6 +7,7 @@ import type { Id } from "../ids.js";
 import type { Json } from "../json.js";
 import type { AdjustableLimits } from "../limits.js";
 import type { Schema } from "../schema/schema.js";
+import type { StepBudget } from "../step-budget.js";
 import { toValue, type Value } from "../values.js";
 import type { Before, Overlay } from "./overlay.js";
 import type { WriteRequest } from "./request.js";
@@ -15,6 +16,12 @@ export interface Touched {
   readonly ids: readonly Id[];
   /** More documents match than the request may change. */
   readonly remaining: boolean;
+}
+
+/** What a request may do: how many documents, and how many steps it may take to find them. */
+export interface Allowance {
+  readonly limits: AdjustableLimits;
+  readonly steps: StepBudget;
 }
 
 const NOTHING: Touched = { ids: [], remaining: false };
@@ -34,11 +41,15 @@ export function deleteByFilter(
   overlay: Overlay,
   schema: Schema,
   request: WriteRequest,
-  limits: AdjustableLimits,
+  { limits, steps }: Allowance,
 ): Touched {
   const part = request.deleteByFilter;
   if (part === null) return NOTHING;
-  const touched = choose(overlay, schema, part, "delete_by_filter", limits.deleteByFilterRows);
+  const touched = choose(overlay, schema, part, {
+    field: "delete_by_filter",
+    max: limits.deleteByFilterRows,
+    steps,
+  });
   for (const id of touched.ids) overlay.remove(id);
   return touched;
 }
@@ -47,12 +58,16 @@ export function patchByFilter(
   overlay: Overlay,
   schema: Schema,
   request: WriteRequest,
-  limits: AdjustableLimits,
+  { limits, steps }: Allowance,
 ): Touched {
   const part = request.patchByFilter;
   if (part === null) return NOTHING;
   const values = patchValues(part.patch, schema);
-  const touched = choose(overlay, schema, part, "patch_by_filter", limits.patchByFilterRows);
+  const touched = choose(overlay, schema, part, {
+    field: "patch_by_filter",
+    max: limits.patchByFilterRows,
+    steps,
+  });
   for (const id of touched.ids) overlay.patch(id, part.patch, values);
   return touched;
 }
@@ -70,15 +85,15 @@ function choose(
   overlay: Overlay,
   schema: Schema,
   part: { readonly filters: Json; readonly allowPartial: boolean },
-  field: string,
-  max: number,
+  { field, max, steps }: { readonly field: string; readonly max: number; readonly steps: StepBudget },
 ): Touched {
-  const filter = bindFilter(part.filters, schema, field);
+  const filter = bindFilter(part.filters, schema, field, steps);
   const { table } = overlay;
-  const ids = Array.from(selectSlots(table, filter).slots(), (slot) => table.id(slot)).filter(
+  const ids = Array.from(selectSlots(table, filter, steps).slots(), (slot) => table.id(slot)).filter(
     // A document that an earlier step of this request changed is judged as it now stands.
     (id) =>
-      overlay.exists(id) && (!overlay.changes.has(id) || matches(filter, (name) => overlay.value(id, name))),
+      overlay.exists(id) &&
+      (!overlay.changes.has(id) || matches(filter, (name) => overlay.value(id, name), steps)),
   );
   if (ids.length <= max) return { ids, remaining: false };
   if (!part.allowPartial) {

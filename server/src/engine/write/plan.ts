@@ -7,6 +7,7 @@ import { type Id, type IdType, inferIdType, toId } from "../ids.js";
 import { isObject, type Json, type Printable } from "../json.js";
 import { type AdjustableLimits, LIMITS } from "../limits.js";
 import { EMPTY_SCHEMA, type Schema, updateSchema, vectorNames } from "../schema/schema.js";
+import { StepBudget } from "../step-budget.js";
 import { idBytes } from "../table/table.js";
 import { type Row, toValue, type Value, valueBytes } from "../values.js";
 import { checkWork } from "../work.js";
@@ -47,12 +48,29 @@ export function planWrite(before: Before, request: WriteRequest, limits: Adjusta
   checkWriteWork(request, before.table.rowCount);
   refuseVectorPatches(request, schema);
   const overlay = new Overlay(before.table, schema);
+  const steps = new StepBudget(limits.steps);
   dropColumns(overlay, before);
-  const deletes = deleteByFilter(overlay, schema, request, limits);
-  const patches = patchByFilter(overlay, schema, request, limits);
-  const upserted = applyUpserts(overlay, schema, documents.upserts, request);
-  const patched = applyPatches(overlay, schema, documents.patches, request);
-  const deleted = applyDeletes(overlay, schema, documents.deletes, request);
+  const conditionFor = (condition: Json, field: string) =>
+    createCondition(condition, schema, field, steps, (id, name) => overlay.value(id, name));
+  const deletes = deleteByFilter(overlay, schema, request, { limits, steps });
+  const patches = patchByFilter(overlay, schema, request, { limits, steps });
+  const upserted = applyUpserts(
+    overlay,
+    schema,
+    documents.upserts,
+    conditionFor(request.upsertCondition, "upsert_condition"),
+  );
+  const patched = applyPatches(
+    overlay,
+    schema,
+    documents.patches,
+    conditionFor(request.patchCondition, "patch_condition"),
+  );
+  const deleted = applyDeletes(
+    overlay,
+    documents.deletes,
+    conditionFor(request.deleteCondition, "delete_condition"),
+  );
   const listed = (part: unknown, ids: readonly Id[]) => (part === null ? null : ids);
   return {
     schema,
@@ -193,18 +211,13 @@ function sizeOf(name: string, value: Value, schema: Schema): number {
   return attribute === undefined ? 0 : valueBytes(value, attribute.type);
 }
 
-function conditionFor(overlay: Overlay, schema: Schema, condition: Json, field: string): ConditionCheck {
-  return createCondition(condition, schema, field, (id, name) => overlay.value(id, name));
-}
-
 function applyUpserts(
   overlay: Overlay,
   schema: Schema,
   upserts: Documents["upserts"],
-  request: WriteRequest,
+  allowed: ConditionCheck,
 ): Id[] {
   const vectors = vectorNames(schema);
-  const allowed = conditionFor(overlay, schema, request.upsertCondition, "upsert_condition");
   const applied: Id[] = [];
   for (const [id, document] of upserts) {
     const row = toRow(document, schema);
@@ -220,9 +233,8 @@ function applyPatches(
   overlay: Overlay,
   schema: Schema,
   patches: Documents["patches"],
-  request: WriteRequest,
+  allowed: ConditionCheck,
 ): Id[] {
-  const allowed = conditionFor(overlay, schema, request.patchCondition, "patch_condition");
   const applied: Id[] = [];
   for (const [id, document] of patches) {
     const values = toRow(document, schema);
@@ -234,13 +246,7 @@ function applyPatches(
   return applied;
 }
 
-function applyDeletes(
-  overlay: Overlay,
-  schema: Schema,
-  deletes: ReadonlySet<Id>,
-  request: WriteRequest,
-): Id[] {
-  const allowed = conditionFor(overlay, schema, request.deleteCondition, "delete_condition");
+function applyDeletes(overlay: Overlay, deletes: ReadonlySet<Id>, allowed: ConditionCheck): Id[] {
   const applied: Id[] = [];
   for (const id of deletes) {
     if (!overlay.exists(id) || !allowed(id, null)) continue;
