@@ -76,6 +76,16 @@ export function cacheStage(options: StageOptions = {}) {
   };
 }
 
+/** A gateway that starts later, over what others have left. */
+export function restarted({
+  contents,
+  time,
+  ...parts
+}: Pick<ReplicaParts, "time" | "upstream" | "blobs" | "id"> & { contents: CacheContents }): StageReplica {
+  const cache = createMemoryCache(time.clock, contents);
+  return stageReplica({ ...parts, time, cache, shown: cache });
+}
+
 export type CacheStage = ReturnType<typeof cacheStage>;
 
 interface ReplicaParts {
