@@ -3,6 +3,7 @@
 import type { NamespaceView } from "../src/domain/consistency/view.js";
 import { createQueries } from "../src/domain/queries.js";
 import type { SeedResolver } from "../src/domain/seed-resolver.js";
+import { AppError } from "../src/errors.js";
 import type { Upstream } from "../src/ports/upstream.js";
 import { answerText, contextWith, type Script, scriptedUpstream } from "./upstream-double.js";
 
@@ -11,6 +12,7 @@ export interface QueryGatewayOptions {
   /** Read anew by every query. */
   view?: NamespaceView;
   level?: "eventual" | "strong";
+  /** Default: no document has a vector. */
   seeds?: SeedResolver;
 }
 
@@ -32,7 +34,10 @@ export function queryGateway(options: QueryGatewayOptions = {}) {
 }
 
 /** `now` may be changed between queries: what is known of every namespace. */
-export function queriesOver(upstream: Upstream, { view, level, seeds }: QueryGatewayOptions = {}) {
+export function queriesOver(
+  upstream: Upstream,
+  { view, level, seeds = noVectors }: QueryGatewayOptions = {},
+) {
   const known = { now: view ?? unwatched };
   const queries = createQueries({
     upstream,
@@ -45,6 +50,12 @@ export function queriesOver(upstream: Upstream, { view, level, seeds }: QueryGat
     queries.queryNamespace(context, "products", Buffer.from(body));
   return { queries, query, known };
 }
+
+const noVectors: SeedResolver = {
+  resolveSeeds: async (_context, _namespace, ids) => {
+    throw new AppError("not_found", `no vector: ${ids.join(", ")}`);
+  },
+};
 
 /** What is sent upstream for a body. */
 export async function sentFor(body: string | Buffer, options: QueryGatewayOptions = {}): Promise<string> {

@@ -111,7 +111,6 @@ describe("queryNamespace refuses", () => {
     ["[]", "query body: expected an object"],
     ['{"vector":[1],"rank_by":["a","asc"]}', "vector and rank_by: only one may be given"],
     ['{"vector":[1],"nearest_to_id":["a"]}', "vector and nearest_to_id: only one may be given"],
-    ['{"nearest_to_id":["a"]}', "nearest_to_id: this field is not supported yet"],
     ['{"rank_by":["title","HybridText","x"]}', "rank_by: the operator HybridText is not supported yet"],
     ['{"rank_by":["title","Auto","x",{}]}', "rank_by: the operator Auto is not supported yet"],
     [

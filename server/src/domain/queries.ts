@@ -1,6 +1,5 @@
 /** Reads by ranking, filter or aggregation, and upstream's own routes about them. */
 
-import { AppError } from "../errors.js";
 import type { Upstream, UpstreamRequest } from "../ports/upstream.js";
 import { readBody } from "./body.js";
 import { mapConcurrently } from "./concurrently.js";
@@ -24,8 +23,7 @@ export interface QueriesDependencies {
   upstream: Upstream;
   views: StableViews;
   policy: ConsistencyPolicy;
-  /** Absent where nothing resolves `nearest_to_id`, which is then refused. */
-  seeds?: SeedResolver | undefined;
+  seeds: SeedResolver;
   random: RandomHex;
 }
 
@@ -43,8 +41,6 @@ export function createQueries({ upstream, views, policy, seeds, random }: Querie
   ): Promise<ReadonlyMap<Leg, string>> {
     const legs = legsOf(query).filter((leg) => leg.seeds.length > 0);
     if (legs.length === 0) return noVectors;
-    if (seeds === undefined)
-      throw new AppError("validation_error", "nearest_to_id: this field is not supported yet");
     const vectors = await mapConcurrently(legs, seedLookupsMax, async (leg) => {
       const vector = await seeds.resolveSeeds(context, namespace, leg.seeds);
       return [leg, JSON.stringify(vector)] as const;
