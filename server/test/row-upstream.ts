@@ -14,6 +14,8 @@ export type WriteFate = "applied" | "refused" | "unreached" | "unanswered" | "lo
 interface WriteBody {
   readonly upsert_rows?: readonly Row[];
   readonly patch_rows?: readonly Row[];
+  readonly upsert_columns?: Columns;
+  readonly patch_columns?: Columns;
   readonly deletes?: readonly (string | number)[];
   /** Only `["field","Eq",value]`. */
   readonly delete_by_filter?: Filter;
@@ -25,6 +27,7 @@ interface WriteBody {
   readonly copy_from_namespace?: string;
 }
 
+type Columns = Readonly<Record<string, readonly unknown[]>>;
 type Filter = readonly [field: string, operator: string, value: unknown];
 
 export class RowUpstream implements Upstream {
@@ -121,13 +124,13 @@ export class RowUpstream implements Upstream {
         patched.push(row.id);
       }
     }
-    for (const row of body.upsert_rows ?? []) {
+    for (const row of [...(body.upsert_rows ?? []), ...rowsOf(body.upsert_columns)]) {
       const before = rows.get(String(row.id));
       if (before !== undefined && !matches(before, body.upsert_condition)) continue;
       rows.set(String(row.id), merged({}, row));
       upserted.push(row.id);
     }
-    for (const patch of body.patch_rows ?? []) {
+    for (const patch of [...(body.patch_rows ?? []), ...rowsOf(body.patch_columns)]) {
       const before = rows.get(String(patch.id));
       if (before === undefined || !matches(before, body.patch_condition)) continue;
       rows.set(String(patch.id), merged(before, patch));
@@ -159,6 +162,12 @@ export class RowUpstream implements Upstream {
     const found = ids.flatMap((id) => rows.get(String(id)) ?? []);
     return json({ rows: found, billing: {}, performance: {} });
   }
+}
+
+function rowsOf(columns: Columns = {}): Row[] {
+  return (columns.id ?? []).map((_, row) =>
+    Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[row]])),
+  );
 }
 
 function matches(row: Row, filter: Filter | undefined): boolean {

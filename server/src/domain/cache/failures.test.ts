@@ -11,7 +11,7 @@ import {
 } from "../../../test/cache-stage.js";
 import type { CacheCall, MemoryCache } from "../../../test/memory-cache.js";
 
-const upsert = (...rows: object[]) => ({ upsert_rows: rows });
+const upsert = (...rows: Record<string, unknown>[]) => ({ upsert_rows: rows });
 const invalidations: readonly CacheCall[] = ["put", "mergeIfPresent", "changeEpoch"];
 
 afterEach(() => expect(failures.splice(0)).toEqual([]));
