@@ -43,6 +43,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** How often the server is asked whether it evicted records. */
 const EVICTION_POLL_MS = 10_000;
 const PROBE_BUDGET_MS = 1_000;
+/** A call that took this share of its time was held up by this process itself. */
+const STALL_SHARE = 1.25;
 
 export class AerospikeConnection {
   readonly #aerospike: AerospikeModule;
@@ -108,6 +110,7 @@ export class AerospikeConnection {
     budgetMs: number,
     run: (client: AerospikeClient, policy: object) => Promise<T>,
   ): Promise<T> {
+    const started = performance.now();
     let givenMs = 0;
     try {
       return await this.#gate.run(budgetMs, async (leftMs) => {
@@ -117,8 +120,11 @@ export class AerospikeConnection {
         return run(client, policyFor(leftMs));
       });
     } catch (error) {
-      // A call that came late to its turn says nothing about the server.
-      throw this.#translated(operation, error, givenMs >= budgetMs / 2);
+      // A call that came late to its turn says nothing about the server, nor does one that ended long after its time: then
+      // this process did not get to look.
+      const endedMs = performance.now() - started;
+      const isTelling = givenMs >= budgetMs / 2 && endedMs <= budgetMs * STALL_SHARE;
+      throw this.#translated(operation, error, isTelling);
     }
   }
 
@@ -146,13 +152,13 @@ export class AerospikeConnection {
     if (this.#options.releaseEventLoop ?? true) this.#aerospike.releaseEventLoop();
   }
 
-  #translated(operation: string, error: unknown, hadTime: boolean): CacheUnavailable {
+  #translated(operation: string, error: unknown, isTelling: boolean): CacheUnavailable {
     if (error instanceof CacheUnavailable) {
-      if (error.reason === "timeout" && hadTime) this.#gate.open("no answer in time");
+      if (error.reason === "timeout" && isTelling) this.#gate.open("no answer in time");
       return error;
     }
     const meaning = meaningOf(error);
-    if (meaning === "lost" || (meaning === "timeout" && hadTime)) this.#gate.open(describe(error));
+    if (meaning === "lost" || (meaning === "timeout" && isTelling)) this.#gate.open(describe(error));
     const reason = meaning === "timeout" || meaning === "busy" ? meaning : "failed";
     return new CacheUnavailable(reason, `document cache ${operation}: ${describe(error)}`, { cause: error });
   }

@@ -50,6 +50,8 @@ const GENERATION_MAX = 65_535;
 export interface AerospikeDocumentCacheOptions extends AerospikeConnectionOptions {
   /** Begins the name of every set. Default `tpuf_`. */
   readonly setPrefix?: string;
+  /** Time for a call on at most 1,000 records, in ms. Default `CACHE_BUDGET_MS`. */
+  readonly budgetMs?: number;
   /** Largest record in bytes, of the server's `max-record-size`, less room for names. Default 1,023 KiB. */
   readonly recordBytesMax?: number;
   readonly clock: Clock;
@@ -78,6 +80,7 @@ class AerospikeDocumentCache implements DocumentCache {
   readonly #namespace: string;
   readonly #prefix: string;
   readonly #recordBytesMax: number;
+  readonly #budgetMs: number;
   readonly #clock: Clock;
   readonly #log: AerospikeDocumentCacheOptions["log"];
   /** False once the namespace has refused a time to live: expiry is then ours, by a bin with its end. */
@@ -88,6 +91,7 @@ class AerospikeDocumentCache implements DocumentCache {
     this.#namespace = options.namespace;
     this.#prefix = options.setPrefix ?? "tpuf_";
     this.#recordBytesMax = options.recordBytesMax ?? 1_023 * 1_024;
+    this.#budgetMs = options.budgetMs ?? CACHE_BUDGET_MS;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#connection = new AerospikeConnection(aerospike, options, ownSets.instance(this.#prefix));
@@ -100,15 +104,16 @@ class AerospikeDocumentCache implements DocumentCache {
   async get(set: string, ids: readonly string[], parts: readonly CachePart[]): Promise<CacheRead> {
     checkCacheSet(set);
     const bins = binsOf(parts);
-    const chunks = chunked(ids);
-    const reads = await Promise.all(chunks.map((chunk) => this.#readChunk(set, chunk, bins)));
+    // Chunks go side by side and share the connections, so each has the time of them all.
+    const budgetMs = this.#budgetFor(ids.length);
+    const reads = await Promise.all(chunked(ids).map((chunk) => this.#readChunk(set, chunk, bins, budgetMs)));
     return { epoch: reads.at(-1)?.epoch, records: reads.flatMap((read) => read.records) };
   }
 
   async put(set: string, writes: readonly CacheWrite[]): Promise<readonly CacheWriteOutcome[]> {
     checkCacheSet(set);
     for (const write of writes) checkCacheWrite(write);
-    const budgetMs = budgetFor(writes.length);
+    const budgetMs = this.#budgetFor(writes.length);
     // Writes to one id keep their order; the rest run side by side as far as the gate lets them.
     const last = new Map<string, Promise<unknown>>();
     return Promise.all(
@@ -132,14 +137,14 @@ class AerospikeDocumentCache implements DocumentCache {
     merge: (id: string, current: CachedRecord) => CacheMerge | undefined,
   ): Promise<readonly CacheMergeOutcome[]> {
     checkCacheSet(set);
-    const budgetMs = budgetFor(ids.length);
+    const budgetMs = this.#budgetFor(ids.length);
     const read = await this.get(set, ids, ["attributes"]);
     return Promise.all(ids.map((id, index) => this.#merge(set, id, read.records[index], merge, budgetMs)));
   }
 
   async delete(set: string, ids: readonly string[]): Promise<void> {
     checkCacheSet(set);
-    const budgetMs = budgetFor(ids.length);
+    const budgetMs = this.#budgetFor(ids.length);
     await Promise.all(ids.filter(isCacheableId).map((id) => this.#remove(set, id, undefined, budgetMs)));
   }
 
@@ -193,13 +198,18 @@ class AerospikeDocumentCache implements DocumentCache {
     this.#connection.close();
   }
 
-  async #readChunk(set: string, ids: readonly string[], bins: string[]): Promise<CacheRead> {
+  async #readChunk(
+    set: string,
+    ids: readonly string[],
+    bins: string[],
+    budgetMs: number,
+  ): Promise<CacheRead> {
     const usable = [...new Set(ids.filter(isCacheableId))];
     const requests = [
       { key: this.#epochKey(set), bins: ["epoch"] },
       ...usable.map((id) => ({ key: this.#key(set, id), bins })),
     ];
-    const results = await this.#connection.call("get", CACHE_BUDGET_MS, (client, policy) =>
+    const results = await this.#connection.call("get", budgetMs, (client, policy) =>
       client.batchRead(requests, policy),
     );
     const failed = results.find((result) => result.status !== 0 && result.status !== 2);
@@ -373,7 +383,7 @@ class AerospikeDocumentCache implements DocumentCache {
   async #putEpoch(set: string, epoch: string, exists: number): Promise<boolean> {
     checkCacheSet(set);
     try {
-      await this.#connection.call("epoch", CACHE_BUDGET_MS, (client, policy) =>
+      await this.#connection.call("epoch", this.#budgetMs, (client, policy) =>
         client.put(
           this.#epochKey(set),
           { epoch },
@@ -395,7 +405,7 @@ class AerospikeDocumentCache implements DocumentCache {
     count: number,
     parts: readonly CachePart[],
   ): Promise<{ id: string; record: CachedRecord }[]> {
-    return this.#connection.call("scan", CACHE_BUDGET_MS * 10, (client, policy) => {
+    return this.#connection.call("scan", this.#budgetMs * 10, (client, policy) => {
       const scan = client.scan(this.#namespace, aerospikeSetName(this.#prefix, set));
       scan.select(binsOf(parts));
       scan.partitions(begin, count);
@@ -411,6 +421,11 @@ class AerospikeDocumentCache implements DocumentCache {
         stream.on("end", () => resolve(found));
       });
     });
+  }
+
+  /** Time for a call on as many records, in ms. */
+  #budgetFor(records: number): number {
+    return this.#budgetMs * Math.max(1, Math.ceil(records / BATCH));
   }
 
   #goWithoutExpiry(): void {
@@ -436,10 +451,6 @@ function chunked(ids: readonly string[]): string[][] {
   const chunks: string[][] = [ids.slice(0, BATCH)];
   for (let at = BATCH; at < ids.length; at += BATCH) chunks.push(ids.slice(at, at + BATCH));
   return chunks;
-}
-
-function budgetFor(records: number): number {
-  return CACHE_BUDGET_MS * Math.max(1, Math.ceil(records / BATCH));
 }
 
 /** The generation that a write makes of the one it replaced; 1 for a new record. */
