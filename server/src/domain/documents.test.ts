@@ -36,6 +36,7 @@ function gateway(script: Script) {
   return {
     upstream,
     clock,
+    documents,
     fetchOne: (id: string, names?: string | string[]) =>
       documents.fetchDocument(contextWith(), "n", id, names),
     fetchMany: (body: unknown) =>
@@ -273,5 +274,17 @@ describe("fetchDocuments", () => {
     await expect(gateway(() => notFound).fetchMany('{"ids":["a"')).rejects.toMatchObject({
       code: "invalid_json",
     });
+  });
+});
+
+describe("the labels of a search", () => {
+  it("are checked on a fetch too, before anything is read", async () => {
+    const { upstream, documents } = gateway(() => answerJson({}));
+    const context = contextWith({ headers: { "x-hevlayer-tags": "not fine" } });
+    const refused = { code: "validation_error", message: expect.stringContaining("x-hevlayer-tags") };
+    await expect(documents.fetchDocument(context, "n", "1", undefined)).rejects.toMatchObject(refused);
+    const body = Buffer.from('{"ids":["1"]}');
+    await expect(documents.fetchDocuments(context, "n", body)).rejects.toMatchObject(refused);
+    expect(upstream.requests).toEqual([]);
   });
 });

@@ -15,6 +15,7 @@ import { selectMembers } from "./cache/stored-document.js";
 import { isUintText } from "./ids.js";
 import type { Documents } from "./operations.js";
 import { jsonRelay, type Relay } from "./relay.js";
+import { checkSearchTags } from "./search-tags.js";
 
 const idsMax = 10_000;
 
@@ -27,6 +28,7 @@ const wholeDocument: ReadPart<Buffer> = {
 export function createDocuments({ reads }: { reads: CachedReads }): Documents {
   return {
     fetchDocument: async (context, namespace, docId, includeAttributes) => {
+      checkSearchTags(context);
       const selection = selectAttributes(namesFromQuery(includeAttributes));
       const found = await reads.read(context, namespace, [docId], wholeDocument);
       if (found.kind === "refused") return found.relay;
@@ -39,6 +41,7 @@ export function createDocuments({ reads }: { reads: CachedReads }): Documents {
     },
 
     fetchDocuments: async (context, namespace, body) => {
+      checkSearchTags(context);
       const request = readBody(body, readFetchRequest);
       const selection = selectAttributes(request.includeAttributes);
       const found = await reads.read(context, namespace, request.ids, wholeDocument);
