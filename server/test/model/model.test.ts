@@ -50,7 +50,8 @@ describe("cached documents", () => {
     "keep their promises when the cache is slow, down, emptied, evicts, or loses a call anywhere in between",
     async () => {
       const { found, totals } = await explore({
-        seeds: range(1, isLong ? 1_000 : 24),
+        // The last one once found a hit from under an epoch that was being changed.
+        seeds: [...range(1, isLong ? 1_000 : 24), 244],
         steps: STEPS,
         cache: true,
         createReplica: createModelReplica(),

@@ -129,10 +129,12 @@ export function createCachedDocuments(dependencies: CachedDocumentsDependencies)
     parts: readonly CachePart[],
   ): Promise<CacheLookup> {
     const begunAt = clock.monotonic();
+    // Asked before and after: the read may come back with the old epoch just as a change of it has cleaned the namespace.
+    const wasDirty = epochs.isDirty(namespace);
     let result: "ok" | "error" = "ok";
     try {
       const { epoch, records } = await cache.get(namespace, ids, parts);
-      const isServable = epoch !== undefined && epochs.isServable(namespace, epoch);
+      const isServable = !wasDirty && epoch !== undefined && epochs.isServable(namespace, epoch);
       let hits = 0;
       let isCached = false;
       const documents = records.map((record) => {
