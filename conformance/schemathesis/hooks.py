@@ -24,6 +24,8 @@ OWN_NAMESPACES = {
     "updateTurbopufferNamespaceMetadata": ("settings",),
 }
 DOCUMENTS = ("sku-17", "sku-18", "no-such-document")
+JOBS = {"getWarmJob": "warmCache"}
+"""Operations that read a job, each with the one that begins such a job."""
 ALONE = {
     "writeNamespace": [
         (
@@ -47,6 +49,8 @@ REFUSED = ("sharding", "encryption", "upsert_condition", "patch_condition", "del
 SOUND_NAME = re.compile(r"[A-Za-z0-9\-_.]{1,128}")
 
 answers: defaultdict[str, Counter[int]] = defaultdict(Counter)
+begun: dict[str, tuple[str, str]] = {}
+"""Namespace and id of the newest job that an operation began."""
 
 
 def chosen(values: tuple[str, ...], text: str) -> str | None:
@@ -105,6 +109,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         own = OWN_NAMESPACES.get(operation_id(case))
         name = chosen(own or NAMESPACES, namespace) or namespace
         path["namespace"] = own[0] if own and name in NAMESPACES else name
+    job = begun.get(JOBS.get(operation_id(case), ""))
+    if job is not None and chosen(("begun",), str(path.get("job_id"))) is not None:
+        path["namespace"], path["job_id"] = job
     if isinstance(case.body, dict):
         case.body = thinned(operation_id(case), case.body)
     document = path.get("doc_id")
@@ -114,7 +121,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    answers[operation_id(case)][response.status_code] += 1
+    operation = operation_id(case)
+    answers[operation][response.status_code] += 1
+    if operation in JOBS.values() and response.status_code in (200, 202):
+        begun[operation] = (case.path_parameters["namespace"], response.json()["id"])
 
 
 @atexit.register
