@@ -83,12 +83,13 @@ export function createQueries({ upstream, views, policy, seeds, random }: Querie
         notes: context.notes,
       }),
     );
-    return relayAnswer(shown.answer, {
+    const added: Record<string, string> = {
       traceparent: isTraceparent(trace) ? trace : mintTraceparent(random),
-      ...(read.stableAsOf === undefined ? {} : { "x-layer-stable-as-of": String(read.stableAsOf) }),
-      ...(shown.nextCursor === undefined ? {} : { "x-layer-next-cursor": shown.nextCursor }),
-      ...(dropsVector(query) ? { "x-layer-warning": "vector_attribute_dropped" } : {}),
-    });
+    };
+    if (read.stableAsOf !== undefined) added["x-layer-stable-as-of"] = String(read.stableAsOf);
+    if (shown.nextCursor !== undefined) added["x-layer-next-cursor"] = shown.nextCursor;
+    if (dropsVector(query)) added["x-layer-warning"] = "vector_attribute_dropped";
+    return relayAnswer(shown.answer, added);
   }
 
   return {

@@ -4,7 +4,7 @@
  * It is not signed: whoever makes one up moves about in what they may read anyway.
  */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { AppError } from "../errors.js";
 import type { JsonObject } from "../lang/json-members.js";
 import { depthMax } from "./page-size.js";
@@ -96,16 +96,13 @@ const hashCharacters = 16;
  * them do not count, nor do members that are null.
  */
 export function queryHash(namespace: string, { bytes, members }: JsonObject): string {
-  // No JSON text holds a NUL, so nothing can pass for what stands between two values.
-  let names = namespace;
-  let values = "";
+  // No JSON text holds a NUL, so nothing can pass for what stands between two members.
+  let text = namespace;
   for (const name of [...members.keys()].sort()) {
     const member = members.get(name);
     // An `n` is what null begins with.
     if (member === undefined || name === "cursor" || bytes[member.start] === 0x6e) continue;
-    names += `\0${name}`;
-    values += `\0${bytes.toString("latin1", member.start, member.end)}`;
+    text += `\0${name}\0${bytes.toString("latin1", member.start, member.end)}`;
   }
-  const hash = createHash("sha256").update(names).update(values, "latin1");
-  return hash.digest("base64url").slice(0, hashCharacters);
+  return hash("sha256", text, "base64url").slice(0, hashCharacters);
 }
