@@ -35,26 +35,32 @@ describe("a writer that is killed", () => {
     for (const child of children.splice(0)) child.kill("SIGKILL");
   });
 
-  /** Lets the writer run until it has acknowledged something of each kind and a while longer, then kills it. */
+  /**
+   * Lets the writer run until it has acknowledged something of each kind and a while longer. In one round it is killed then,
+   * wherever it is; in the next it kills itself with an acknowledgement on its lips.
+   */
   async function killedRound(
     kinds: string[],
     words: string[],
     env: NodeJS.ProcessEnv = {},
   ): Promise<string[]> {
+    const killsItself = Number(words[0]) % 2 === 0;
+    const after = killsItself ? String(1 + Math.floor(Math.random() * 50)) : "0";
     const child = spawn(process.execPath, ["--import", "tsx", writer, ...words], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, LAYER_TEST_KILL_AFTER: after, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
     children.push(child);
-    const exit = once(child, "exit");
+    // Not its exit: its last lines may still be on their way then.
+    const end = once(child, "close");
     let output = "";
     let killing: NodeJS.Timeout | undefined;
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString("latin1");
-      if (killing || !kinds.every((kind) => output.includes(`${kind} `))) return;
+      if (killsItself || killing || !kinds.every((kind) => output.includes(`${kind} `))) return;
       killing = setTimeout(() => child.kill("SIGKILL"), 50 + Math.random() * 300);
     });
-    expect((await exit)[1]).toBe("SIGKILL");
+    expect((await end)[1]).toBe("SIGKILL");
     return output.slice(0, output.lastIndexOf("\n")).split("\n");
   }
 
