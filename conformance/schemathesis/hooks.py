@@ -90,14 +90,29 @@ def merge(into: dict[str, Any], other: dict[str, Any], name: str) -> None:
 def thinned(operation: str, body: dict[str, Any]) -> dict[str, Any]:
     """Three quarters of all bodies with one thing to do instead of ten, so that some are taken."""
     kept = dict(body)
-    text = ",".join(sorted(body))
+    text = json.dumps(body, sort_keys=True, default=str)
     for group in ALONE.get(operation, []):
         given = tuple(name for name in group if name in kept)
         only = chosen(given, text) if given else None
         for name in (*given, *REFUSED):
             if only is not None and name != only:
                 kept.pop(name, None)
+    if chosen(("sound",), text) is not None:
+        make_sound(kept)
     return kept
+
+
+def make_sound(query: dict[str, Any]) -> None:
+    """A window that is not empty, no cursor, and queries that leave times to the whole."""
+    query.pop("cursor", None)
+    window = query.get("between")
+    if isinstance(window, list) and len(window) == 2 and all(isinstance(end, int) for end in window):
+        low, high = sorted(window)
+        query["between"] = [low, max(high, low + 1)]
+    legs = query.get("queries")
+    for leg in legs if isinstance(legs, list) else []:
+        for name in ("cursor", "as_of", "between") if isinstance(leg, dict) else ():
+            leg.pop(name, None)
 
 
 @schemathesis.hook
