@@ -106,7 +106,8 @@ export function createCachedReads({
     const exists = known.types.id !== "unknown";
     const backfill = exists ? await documents.prepare(lookup, missing) : noBackfill;
     const asked = first.missing.filter((id) => !rows.has(canonical(id) ?? id));
-    const found = await reads.read(context, namespace, asked, known, backfill.isWanted);
+    const needsVectors = want.part === "vector" || backfill.isWanted;
+    const found = await reads.read(context, namespace, asked, known, needsVectors);
     if (found.kind === "refused") return found;
     for (const [id, document] of found.rows) {
       const part = want.read(document);
