@@ -4,7 +4,6 @@
  */
 
 import { JsonCursor } from "../lang/json-cursor.js";
-import { membersAt } from "../lang/json-members.js";
 
 export interface AnswerRows {
   readonly bytes: Buffer;
@@ -20,10 +19,36 @@ export interface AnswerRows {
  * @throws JsonSyntaxError when the answer is not JSON as far as it was read
  */
 export function readRows(bytes: Buffer): AnswerRows | undefined {
-  const cursor = new JsonCursor(bytes);
-  if (cursor.kind() !== "object") return undefined;
   const starts: number[] = [];
   const ends: number[] = [];
+  const found = eachRow(bytes, (start, end) => {
+    starts.push(start);
+    ends.push(end);
+  });
+  return found ? { bytes, count: starts.length, starts, ends } : undefined;
+}
+
+/**
+ * How many rows an answer has, and the id of its last one as JSON text; undefined when it has none to show.
+ *
+ * @throws JsonSyntaxError when the answer is not JSON as far as it was read
+ */
+export function readLastRow(bytes: Buffer): { count: number; id(): string | undefined } | undefined {
+  let count = 0;
+  let start = 0;
+  let end = 0;
+  const found = eachRow(bytes, (from, to) => {
+    count++;
+    start = from;
+    end = to;
+  });
+  return found ? { count, id: () => (count === 0 ? undefined : idOf(bytes, start, end)) } : undefined;
+}
+
+/** @returns whether there are rows at all, were it none */
+function eachRow(bytes: Buffer, visit: (start: number, end: number) => void): boolean {
+  const cursor = new JsonCursor(bytes);
+  if (cursor.kind() !== "object") return false;
   let found = false;
   cursor.object((key) => {
     if (found || cursor.name(key) !== "rows" || cursor.kind() !== "array") {
@@ -32,21 +57,30 @@ export function readRows(bytes: Buffer): AnswerRows | undefined {
     }
     found = true;
     cursor.array(() => {
-      starts.push(cursor.position);
+      const start = cursor.position;
       cursor.skip();
-      ends.push(cursor.position);
+      visit(start, cursor.position);
     });
   });
   cursor.finish();
-  return found ? { bytes, count: starts.length, starts, ends } : undefined;
+  return found;
+}
+
+function idOf(bytes: Buffer, start: number, end: number): string | undefined {
+  const cursor = new JsonCursor(bytes, start, end);
+  if (cursor.kind() !== "object") return undefined;
+  let id: string | undefined;
+  cursor.object((key) => {
+    if (cursor.name(key) === "id") id = cursor.text();
+    else cursor.skip();
+  });
+  return id;
 }
 
 /** The id of a row as JSON text; undefined when the row has none. */
-export function rowId({ bytes, starts, ends }: AnswerRows, index: number): string | undefined {
-  const cursor = new JsonCursor(bytes, starts[index], ends[index]);
-  if (cursor.kind() !== "object") return undefined;
-  const id = membersAt(cursor).members.get("id");
-  return id === undefined ? undefined : bytes.toString("utf8", id.start, id.end);
+export function rowId({ bytes, count, starts, ends }: AnswerRows, index: number): string | undefined {
+  const [start, end] = [starts[index], ends[index]];
+  return index < count && start !== undefined && end !== undefined ? idOf(bytes, start, end) : undefined;
 }
 
 /**

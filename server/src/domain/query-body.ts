@@ -28,9 +28,12 @@ const nativeFields = ["cursor", "as_of", "between"];
 export function queryBody(query: Query, vectors: ReadonlyMap<Leg, string>, treatment: Treatment): Buffer {
   const { watermark } = treatment;
   const filters = watermark === undefined ? query.temporal : [...query.temporal, writtenBy(watermark)];
-  const splice = new Splice();
   if (query.kind === "single") {
     const { leg } = query;
+    // Most queries are upstream's own and go as they came.
+    const isPlain = leg.form === "native" && filters.length === 0 && query.cursor === undefined;
+    if (isPlain && !treatment.strong) return leg.object.bytes;
+    const splice = new Splice();
     const edit = new ObjectEdit(leg.object, splice);
     editLeg(leg, vectors, filters, edit);
     if (treatment.window !== undefined) askFor(treatment.window, query.size, edit);
@@ -38,6 +41,7 @@ export function queryBody(query: Query, vectors: ReadonlyMap<Leg, string>, treat
     edit.finish();
     return splice.apply(leg.object.bytes, "");
   }
+  const splice = new Splice();
   for (const leg of query.legs) {
     const edit = new ObjectEdit(leg.object, splice);
     editLeg(leg, vectors, filters, edit);

@@ -9,7 +9,7 @@
 
 import { AppError } from "../errors.js";
 import { JsonSyntaxError } from "../lang/json-cursor.js";
-import { type AnswerRows, cutRows, readRows, rowId, rowsSeen } from "./answer-page.js";
+import { cutRows, readLastRow, readRows, rowId, rowsSeen } from "./answer-page.js";
 import { depthMax } from "./page-size.js";
 import type { PageSize, Query } from "./query.js";
 import { decodeCursor, encodeCursor, type PagePosition, queryHash } from "./query-cursor.js";
@@ -80,39 +80,44 @@ export function showPage(
   window: Window,
   cut: PinnedCut,
 ): ShownPage | undefined {
-  const rows = tryRows(body);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const { after, size } = page;
-  if (rows === undefined) {
-    if (after === undefined) return { body: undefined, nextCursor: undefined };
-    throw new AppError("upstream_error", "turbopuffer answered a query with no rows");
-  }
-  if (after === undefined)
-    return { body: undefined, nextCursor: nextCursor(rows, rows.count, page, window, cut) };
-  if (window.from > 0 && (rows.count === 0 || rowId(rows, 0) !== after.lastId)) return undefined;
+  if (after === undefined) return { body: undefined, nextCursor: afterFirst(bytes, page, window, cut) };
+  const rows = ifJson(() => readRows(bytes));
+  if (rows === undefined) throw new AppError("upstream_error", "turbopuffer answered a query with no rows");
+  if (window.from > 0 && rowId(rows, 0) !== after.lastId) return undefined;
   const from = window.from > 0 ? 1 : rowsSeen(rows, after.lastId, after.seen);
   const to = Math.min(from + size.rows, rows.count);
-  return { body: cutRows(rows, from, to), nextCursor: nextCursor(rows, to, page, window, cut) };
-}
-
-/** The token of the page behind row `to` of an answer; undefined when there is none. */
-function nextCursor(
-  rows: AnswerRows,
-  to: number,
-  page: PageRequest,
-  window: Window,
-  cut: PinnedCut,
-): string | undefined {
-  const { from, count } = window;
-  // Upstream gave all that was asked for, or there are rows left over: there may be more.
-  const more = to < rows.count || (rows.count === count && from + count < depthMax);
+  // Rows are left over, or there may be more behind those that were asked for.
+  const more = to < rows.count || mayGoOn(rows.count, window);
   const lastId = more ? rowId(rows, to - 1) : undefined;
-  if (lastId === undefined) return undefined;
-  return encodeCursor({ lastId, seen: from + to, ...cut }, page.hash());
+  return { body: cutRows(rows, from, to), nextCursor: tokenOf(lastId, window.from + to, page, cut) };
 }
 
-function tryRows(body: Uint8Array): AnswerRows | undefined {
+/** The token behind a first page, whose answer is only looked at: what cannot be read has none. */
+function afterFirst(bytes: Buffer, page: PageRequest, window: Window, cut: PinnedCut): string | undefined {
+  const last = ifJson(() => readLastRow(bytes));
+  if (last === undefined || !mayGoOn(last.count, window)) return undefined;
+  return tokenOf(last.id(), last.count, page, cut);
+}
+
+/** Upstream gave all that was asked for, and ranks deeper. */
+function mayGoOn(count: number, window: Window): boolean {
+  return count === window.count && window.from + count < depthMax;
+}
+
+function tokenOf(
+  lastId: string | undefined,
+  seen: number,
+  page: PageRequest,
+  { watermark, filtered }: PinnedCut,
+): string | undefined {
+  return lastId === undefined ? undefined : encodeCursor({ lastId, seen, watermark, filtered }, page.hash());
+}
+
+function ifJson<T>(read: () => T): T | undefined {
   try {
-    return readRows(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+    return read();
   } catch (error) {
     if (error instanceof JsonSyntaxError) return undefined;
     throw error;

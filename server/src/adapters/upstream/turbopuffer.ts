@@ -86,7 +86,8 @@ export function createTurbopuffer(options: TurbopufferOptions): Upstream {
       const collected = await exchange.answer;
       if (request.answer === "decoded") return await decode(collected, answerBytesMax);
       const answer = relayable(collected);
-      return request.answer === "inspected" ? await inspect(answer, answerBytesMax) : answer;
+      const isEncoded = answer.headers["content-encoding"] !== undefined;
+      return request.answer === "inspected" && isEncoded ? await inspect(answer, answerBytesMax) : answer;
     } catch (error) {
       throw transportFailure(error, { effect: request.effect, sent: exchange.sent });
     } finally {
