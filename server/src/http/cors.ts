@@ -6,6 +6,7 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 const exposed = [
   "retry-after",
   "retry-after-ms",
+  "traceparent",
   "x-layer-cache",
   "x-layer-next-cursor",
   "x-layer-partial",
