@@ -4,8 +4,8 @@
  * A script is strict in both directions. A request that no answer is left for, and an answer that nothing asked for, are
  * both reported, so a scenario cannot pass by accident when a client sends one request too many or too few.
  *
- * A gateway also asks on its own account: it reads the metadata of namespaces that it has seen written or described, whenever
- * it sees fit. Where a script does not say how that read is answered, the namespace does not exist, which makes a gateway
+ * A gateway also asks on its own account: it reads the metadata and the schema of namespaces that it has seen written or
+ * described, whenever it sees fit. Where a script does not say how that read is answered, the namespace does not exist, which makes a gateway
  * stop asking, and the read stands in no record.
  */
 import type { Answer } from "./scenario.js";
@@ -23,7 +23,7 @@ export interface RecordedRequest {
 }
 
 /** What a gateway may ask Turbopuffer without having been asked. */
-const GATEWAYS_OWN = /^GET \/v2\/namespaces\/[^/]+\/metadata$/;
+const GATEWAYS_OWN = /^GET \/(v2\/namespaces\/[^/]+\/metadata|v1\/namespaces\/[^/]+\/schema)$/;
 const NOT_FOUND: Answer = { status: 404, json: { status: "error", error: "namespace was not found" } };
 
 export class Script {
