@@ -1,6 +1,6 @@
 /** The embedded stores are shared safely by processes: four of them race, each five ways, on the same keys, records and items. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -27,6 +27,7 @@ describe("four processes on one directory", () => {
   let cache: DocumentCache;
   let queue: QueueStore;
   let won: Won[];
+  const children: ChildProcess[] = [];
 
   beforeAll(async () => {
     const log = { warn: () => undefined, error: () => undefined };
@@ -46,6 +47,7 @@ describe("four processes on one directory", () => {
     won = await race();
   });
   afterAll(async () => {
+    for (const child of children) child.kill("SIGKILL");
     for (const store of [blobs, cache, queue]) await store?.close();
     rmSync(directory, { recursive: true, force: true });
   });
@@ -56,22 +58,19 @@ describe("four processes on one directory", () => {
       const child = spawn(process.execPath, ["--import", "tsx", racer, directory, name], {
         stdio: ["pipe", "pipe", "inherit"],
       });
+      children.push(child);
       const lines: string[] = [];
       const reader = createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
       return { child, lines, ready: once(reader, "line"), exit: once(child, "exit") };
     });
-    try {
-      await Promise.all(racers.map(({ ready }) => ready));
-      for (const { child } of racers) child.stdin.end();
-      return await Promise.all(
-        racers.map(async ({ lines, exit }) => {
-          expect((await exit)[0]).toBe(0);
-          return JSON.parse(lines[1] ?? "") as Won;
-        }),
-      );
-    } finally {
-      for (const { child } of racers) child.kill("SIGKILL");
-    }
+    await Promise.all(racers.map(({ ready }) => ready));
+    for (const { child } of racers) child.stdin.end();
+    return Promise.all(
+      racers.map(async ({ lines, exit }) => {
+        expect((await exit)[0]).toBe(0);
+        return JSON.parse(lines[1] ?? "") as Won;
+      }),
+    );
   }
 
   const numbers = Array.from({ length: KEYS }, (_, index) => index);
