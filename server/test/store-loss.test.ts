@@ -42,6 +42,7 @@ function caller(url: string) {
     write: (id: number) => post("/v2/namespaces/films", { upsert_rows: [{ id, title: `film ${id}` }] }),
     query: () => post("/v2/namespaces/films/query", { rank_by: ["id", "asc"], limit: 10 }),
     fetch: (id: number) => fetch(`${url}/v2/namespaces/films/documents/${id}`, { headers }),
+    warm: () => post("/v2/namespaces/films/warm", {}),
     health: async () => (await (await fetch(`${url}/health`, { headers })).json()) as Health,
   };
 }
@@ -51,11 +52,13 @@ interface Health {
   stores: Record<string, { adapter: string; status: string; since?: string; detail?: string }>;
 }
 
-/** Statuses of reads that must not wait for a store that is lost. */
-async function readsAtOnce({ query, fetch }: ReturnType<typeof caller>): Promise<void> {
+/** Reads what must not wait for a store that is lost, and returns where the document came from. */
+async function readAtOnce({ query, fetch }: ReturnType<typeof caller>): Promise<string | null> {
   const started = performance.now();
-  expect([(await query()).status, (await fetch(1)).status]).toEqual([200, 200]);
+  const [found, document] = [await query(), await fetch(1)];
+  expect([found.status, document.status]).toEqual([200, 200]);
   expect(performance.now() - started).toBeLessThan(SLOW_MS);
+  return document.headers.get("x-layer-cache");
 }
 
 describe("an optional package that is missing", () => {
@@ -89,7 +92,7 @@ describe("an Aerospike cluster that is dead", () => {
     );
     const call = caller(await served(gateway));
     expect((await call.write(1)).status).toBe(200);
-    await readsAtOnce(call);
+    expect(await readAtOnce(call)).toBe("miss-on-error");
     const { aerospike, stores } = await call.health();
     expect(aerospike).toEqual({ connected: false, generation: 0, last_error: "code -10 (lost)" });
     expect(stores.document_cache).toMatchObject({ adapter: "aerospike", status: "degraded" });
@@ -102,12 +105,12 @@ describe("an Aerospike cluster that is dead", () => {
     const connected = async () => (await call.health()).aerospike;
     await expect.poll(connected, { timeout: 10_000 }).toMatchObject({ connected: true, generation: 1 });
     expect((await call.health()).stores.document_cache?.status).toBe("ok");
-    await readsAtOnce(call);
+    await expect.poll(() => readAtOnce(call), { timeout: 10_000 }).toBe("hit");
 
     await rm(up);
-    await readsAtOnce(call);
-    await expect.poll(connected, { timeout: 15_000 }).toMatchObject({ connected: false, generation: 1 });
-    await readsAtOnce(call);
+    expect(await readAtOnce(call)).toBe("miss-on-error");
+    expect(await connected()).toMatchObject({ connected: false, generation: 1 });
+    expect(await readAtOnce(call)).toBe("miss-on-error");
   });
 });
 
@@ -126,7 +129,7 @@ describe.skipIf("reason" in found || "url" in found)(`an S3 and a PostgreSQL tha
     await postgres?.stop();
   });
 
-  it("leave rows to be read, and health says since when they are lost", async () => {
+  it("leave rows to be read, fail what needs them, and health says since when", async () => {
     const gateway = run({
       S3_BUCKET: bucket,
       S3_ENDPOINT: s3.endpoint,
@@ -139,7 +142,11 @@ describe.skipIf("reason" in found || "url" in found)(`an S3 and a PostgreSQL tha
     const before = Date.now();
     s3.stop();
     await postgres.kill();
-    await readsAtOnce(call);
+    await readAtOnce(call);
+    const asked = performance.now();
+    const warming = await call.warm();
+    expect(warming.status, await warming.text()).toBe(502);
+    expect(performance.now() - asked).toBeLessThan(30_000);
     const states = async () => {
       const { stores } = await call.health();
       return [stores.blob_store?.status, stores.queue_store?.status];
@@ -152,7 +159,7 @@ describe.skipIf("reason" in found || "url" in found)(`an S3 and a PostgreSQL tha
       expect(store?.detail).toMatch(/not reachable|did not answer|no answer/);
       expect(store?.detail).not.toContain(s3.credentials.secretAccessKey);
     }
-    await readsAtOnce(call);
+    await readAtOnce(call);
 
     await postgres.start();
     await expect.poll(states, { timeout: 30_000, interval: 200 }).toEqual(["degraded", "ok"]);
