@@ -5,14 +5,8 @@
 
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { motoCredentials, startMoto } from "./moto-server.js";
+import type { S3Server } from "./running-s3.js";
 import { findVersitygw, startVersitygw } from "./versitygw-server.js";
-
-export interface S3Server {
-  readonly port: number;
-  readonly endpoint: string;
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  stop(): void;
-}
 
 /** A server the tests can run against, or why not. */
 export interface S3ServerKind {

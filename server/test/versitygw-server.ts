@@ -10,7 +10,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import type { S3Server } from "./s3-server.js";
+import type { S3Server } from "./running-s3.js";
 
 const START_TIMEOUT_MS = 20_000;
 /** Kills the server when standard input ends, as it does with the tests that started it, however they end. */
