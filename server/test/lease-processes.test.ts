@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { connectS3BlobStore } from "../src/adapters/blobs/s3.js";
 import { parseFenced } from "../src/domain/fenced-blob.js";
-import { type S3Server, startS3 } from "./s3-server.js";
+import type { S3Server } from "./running-s3.js";
+import { startS3 } from "./s3-server.js";
 
 const TTL_MS = 3_000;
 const PARTITIONS = 4;

@@ -19,7 +19,8 @@ import type { DocumentCache } from "../src/ports/document-cache.js";
 import type { QueueStore } from "../src/ports/queue-store.js";
 import { isLong } from "./long-runs.js";
 import { findPostgres, type PostgresServer, startPostgres } from "./postgres-server.js";
-import { type S3Server, startS3 } from "./s3-server.js";
+import type { S3Server } from "./running-s3.js";
+import { startS3 } from "./s3-server.js";
 import { pattern } from "./storage-pattern.js";
 
 const writer = fileURLToPath(new URL("./storage-writer.ts", import.meta.url));

@@ -7,7 +7,8 @@ import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { lastWord, type Run, type RunOptions, served, spawnGateway } from "./gateway-process.js";
 import { findPostgres, type PostgresServer, startPostgres } from "./postgres-server.js";
-import { type S3Server, startS3 } from "./s3-server.js";
+import type { S3Server } from "./running-s3.js";
+import { startS3 } from "./s3-server.js";
 
 const DOUBLE = new URL("./aerospike-package.ts", import.meta.url).href;
 const KEY = "tpuf_local";

@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../../test/fault-proxy.js";
-import { type S3Server, type S3ServerKind, s3ServerKinds } from "../../../test/s3-server.js";
+import type { S3Server } from "../../../test/running-s3.js";
+import { type S3ServerKind, s3ServerKinds } from "../../../test/s3-server.js";
 import { describeBlobStore } from "../../ports/blob-store.contract.js";
 import type { BlobPutOutcome, BlobStore } from "../../ports/blob-store.js";
 import { probeConditionalWrites } from "./conditional-writes.js";
