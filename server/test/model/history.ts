@@ -67,8 +67,19 @@ export function createHistory({ seed, steps, replicas, isSole, cache }: HistoryO
     };
     const namespace = pick(NAMESPACES);
     const dice = random();
-    if (dice < 0.4) history.push({ ...common, kind: "write", namespace, body: writeBody(id, pick, chance) });
-    else if (dice < 0.68)
+    if (dice < 0.4) {
+      history.push({ ...common, kind: "write", namespace, body: writeBody(id, pick, chance) });
+      // What trails a write shows to a read that comes right after a poll of it.
+      if (chance(0.25)) {
+        const soon = { ...common, id: steps + id, at: Math.round(at + 60 + random() * 350) };
+        history.push({
+          ...soon,
+          kind: "query",
+          namespace,
+          body: { vector: [0.5], top_k: 50, include_attributes: true },
+        });
+      }
+    } else if (dice < 0.68)
       history.push({ ...common, kind: "query", namespace, body: queryBody(pick, chance) });
     else if (dice < 0.92)
       history.push({ ...common, kind: "fetch", namespace, ids: chance(0.7) ? [pick(IDS)] : IDS.slice(0, 4) });
@@ -99,7 +110,7 @@ export function createHistory({ seed, steps, replicas, isSole, cache }: HistoryO
       });
     else history.push({ ...common, kind: "cache", fault: cacheFault(random, pick, chance) });
   }
-  return history;
+  return history.sort((one, other) => one.at - other.at);
 }
 
 type Pick = <T>(from: readonly T[]) => T;

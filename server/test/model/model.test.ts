@@ -31,9 +31,9 @@ describe("stable reads", () => {
 
   it.each(stableReadFaults)(
     "break with $name, and the model sees it",
-    async ({ promises, firstSeed = 1, overrides }) => {
+    async ({ promises, isSole = false, overrides }) => {
       const { found } = await explore({
-        seeds: range(firstSeed, 40),
+        seeds: range(1, 40).map((seed) => (isSole ? 4 * seed : seed)),
         steps: STEPS,
         cache: false,
         shrinks: false,
@@ -65,9 +65,9 @@ describe("cached documents", () => {
 
   it.each(cacheFaults)(
     "break with $name, and the model sees it",
-    async ({ promises, overrides }) => {
+    async ({ promises, likely = [], overrides }) => {
       const { found } = await explore({
-        seeds: range(1, 60),
+        seeds: [...likely, ...range(1, 200)],
         steps: STEPS,
         cache: true,
         shrinks: false,

@@ -8,8 +8,10 @@ export interface SeededFault {
   readonly name: string;
   /** The promises that may break, see `judge.ts`. */
   readonly promises: readonly number[];
-  /** Where to begin among the seeds; default 1. */
-  readonly firstSeed?: number;
+  /** Only for the only replica: with several the watermark stays behind their beats, which hides the fault. */
+  readonly isSole?: boolean;
+  /** Seeds that find a rare one; the others follow, should the timing of the code change. */
+  readonly likely?: readonly number[];
   readonly overrides: () => ReplicaOverrides;
 }
 
@@ -17,8 +19,7 @@ export const stableReadFaults: readonly SeededFault[] = [
   {
     name: "the safety margin dropped",
     promises: [2],
-    // Few histories have a stable poll and an eventual read within the 400 ms after a write, so many seeds pass.
-    firstSeed: 101,
+    isSole: true,
     overrides: () => ({ marginMs: 0 }),
   },
   {
@@ -62,6 +63,12 @@ export const cacheFaults: readonly SeededFault[] = [
     promises: [5],
     overrides: through(confirmingBlindly),
   },
-  { name: "a delete without a tombstone", promises: [5], overrides: through(deletingOutright) },
+  {
+    name: "a delete without a tombstone",
+    promises: [5],
+    // Leases and pending marks catch most of it: about one history in a hundred shows the rest.
+    likely: [324, 425, 460, 484],
+    overrides: through(deletingOutright),
+  },
   { name: "a backfill whatever happened since", promises: [5], overrides: through(fillingBlindly) },
 ];
