@@ -18,6 +18,8 @@ import (
 //	├ CancelledError        the caller's context ended
 //	├ ResponseError         a success whose body cannot be decoded
 //	├ PageError             a listing came back to a cursor it had already given
+//	├ JobFailedError        the job that was waited for failed
+//	├ WaitTimeoutError      the job that was waited for had not ended when the wait did
 //	└ ConfigError           an option, a variable or an argument that cannot be used; nothing was sent
 //
 // Each type embeds HevlayerError and unwraps to it and to its cause, so errors.As finds any level of the tree.
@@ -141,6 +143,29 @@ type PageError struct {
 
 // Unwrap leads to the HevlayerError.
 func (e *PageError) Unwrap() []error { return e.chain() }
+
+// JobFailedError says that the job that was waited for failed.
+type JobFailedError struct {
+	HevlayerError
+	// Job is the job as it ended, of the type that the method returns.
+	Job any
+}
+
+// Unwrap leads to the HevlayerError.
+func (e *JobFailedError) Unwrap() []error { return e.chain() }
+
+// WaitTimeoutError says that the job that was waited for had not ended at the end of the wait; it runs on.
+type WaitTimeoutError struct {
+	HevlayerError
+	// Job is the job as it was last seen, of the type that the method returns; nil when no request was answered.
+	Job any
+}
+
+// Unwrap leads to the HevlayerError and to the failure of the last request, if it failed.
+func (e *WaitTimeoutError) Unwrap() []error { return e.chain() }
+
+// Timeout is true, as net.Error has it.
+func (e *WaitTimeoutError) Timeout() bool { return true }
 
 // ConfigError says that an option, an environment variable or an argument cannot be used. Nothing was sent.
 type ConfigError struct{ HevlayerError }

@@ -108,9 +108,11 @@ func ExampleClient_IterNamespaces() {
 
 func TestTheFormsOfThePublicDocsCompileAndRun(t *testing.T) {
 	server := gateway(map[string]string{
-		"GET /v2/namespaces/products/metadata": `{"id":"products","layer":{"stable_as_of":null,"is_stable":false,"indexed":null,"index_lag_rows":0}}`,
-		"GET /v2/namespaces":                   `{"namespaces":[{"name":"products","is_stable":false}]}`,
-		"POST /v2/namespaces/products/query":   `{"rows":[]}`,
+		"GET /v2/namespaces/products/metadata":    `{"id":"products","layer":{"stable_as_of":null,"is_stable":false,"indexed":null,"index_lag_rows":0}}`,
+		"GET /v2/namespaces":                      `{"namespaces":[{"name":"products","is_stable":false}]}`,
+		"POST /v2/namespaces/products/query":      `{"rows":[]}`,
+		"POST /v2/namespaces/products/warm":       `{"id":"j","status":"running"}`,
+		"GET /v2/namespaces/products/warm-jobs/j": `{"id":"j","status":"completed"}`,
 	})
 	defer server.Close()
 	t.Setenv("LAYER_GATEWAY_URL", server.URL)
@@ -140,6 +142,18 @@ func TestTheFormsOfThePublicDocsCompileAndRun(t *testing.T) {
 	if _, err = client.QueryNamespace(ctx, "products", &hevlayer.QueryRequest{RankBy: []interface{}{"id", "asc"},
 		Filters: []interface{}{"brand", "Eq", "Acme"}, DistanceMetric: "cosine_distance"}); err != nil {
 		t.Fatal(err)
+	}
+	job, err := client.WarmCache(ctx, "products", &hevlayer.WarmCacheParams{PageSize: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobID := job.ID
+	job, err = client.GetWarmJob(ctx, "products", jobID)
+	if err != nil || job.Status != "completed" {
+		t.Errorf("%+v, %v", job, err)
+	}
+	if job, err = client.WarmNamespace(ctx, "products", nil); err != nil || job.ID != "j" {
+		t.Errorf("%+v, %v", job, err)
 	}
 	if got, err := client.WithOptions(hevlayer.WithBaseURL("")).GetNamespaceMetadataWithPerf(ctx, "products"); err != nil || got.Perf.Fallback != "" {
 		t.Errorf("the variables do not stand in: %v", err)

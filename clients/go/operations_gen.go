@@ -677,6 +677,23 @@ func (c *Client) GetWarmJobWithPerf(ctx context.Context, namespace, jobID string
 	return call[*WarmJob](ctx, c, &getWarmJobOp, arguments{path: []string{namespace, jobID}}, opts)
 }
 
+// WaitForWarmJob waits for a job to end: it asks GetWarmJob until then and returns the job as it
+// ended. The error is a *JobFailedError when the job failed and a *WaitTimeoutError when it runs
+// on; the job comes with both. A nil wait means the defaults; opts apply to every request, except
+// that WithTotalTimeout limits the whole wait (default 10 min).
+func (c *Client) WaitForWarmJob(ctx context.Context, namespace, jobID string, wait *WaitOptions[*WarmJob], opts ...RequestOption) (*WarmJob, error) {
+	look := func(job *WarmJob) (jobState, float64) {
+		switch job.Status {
+		case "completed":
+			return jobDone, job.Progress
+		case "failed":
+			return jobFailed, job.Progress
+		}
+		return jobRuns, job.Progress
+	}
+	return waitFor(ctx, c, &getWarmJobOp, arguments{path: []string{namespace, jobID}}, look, wait, opts)
+}
+
 var getHealthOp = operation{
 	id:     "getHealth",
 	method: "GET",

@@ -109,6 +109,18 @@ export type Page =
       next: { field: string } | { lastItem: string };
     };
 
+/** `x-hev-wait`: how the job that an operation reads is waited for. Fields are those of the answer, by wire name. */
+export interface Wait {
+  /** Field that says how the job stands. */
+  state: string;
+  /** Its values once the job has ended well; failed; and before that. Clients take a value unknown to them for running. */
+  done: string[];
+  failed: string[];
+  running: string[];
+  /** Field that says how far the job is, a number from 0 to 1. */
+  progress: string;
+}
+
 /** `x-hev-meta`: a response header that clients lift into the decoded model as `field`. */
 export interface MetaHeader {
   header: string;
@@ -165,6 +177,7 @@ export interface Operation {
   /** `x-hev-safe`: retry class. */
   safe: "read" | "idempotent" | "once";
   page?: Page;
+  wait?: Wait;
   meta: MetaHeader[];
   deprecated: boolean;
 }

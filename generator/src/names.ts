@@ -100,6 +100,11 @@ export function typescriptKey(wire: string): string {
   return /^[A-Za-z_$][A-Za-z0-9_$]*$/.test(wire) ? wire : JSON.stringify(wire);
 }
 
+/** The words of the method that waits for a job: `getWarmJob` has `waitForWarmJob` beside it. */
+export function waitWords(operationWords: readonly string[]): string[] {
+  return ["wait", "for", ...operationWords.slice(1)];
+}
+
 /**
  * The words of the method that walks all pages of a listing: the first word gives way to `iter`, so `listNamespaces`
  * has `iterNamespaces` beside it.

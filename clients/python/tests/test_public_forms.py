@@ -32,6 +32,10 @@ def test_the_forms_of_the_public_documentation_run_as_written(
         await client.get_namespace_metadata("products")
         await client.list_namespaces(prefix="prod", page_size=100)
         await client.hint_cache_warm("products")
+        await client.hint_cache_warm("products", turbopuffer=False, documents=False, snapshots=True)
+        job = await client.warm_cache("products", page_size=1000)
+        await client.get_warm_job("products", job.id)
+        await client.warm_namespace("products")
         await client.aclose()
 
     asyncio.run(use())
@@ -39,6 +43,10 @@ def test_the_forms_of_the_public_documentation_run_as_written(
         "GET /v2/namespaces/products/metadata",
         "GET /v2/namespaces?prefix=prod&page_size=100",
         "GET /v1/namespaces/products/hint_cache_warm",
+        "GET /v1/namespaces/products/hint_cache_warm?turbopuffer=false&documents=false&snapshots=true",
+        "POST /v2/namespaces/products/warm?page_size=1000",
+        "GET /v2/namespaces/products/warm-jobs/products",
+        "POST /v2/namespaces/products/warm",
     ]
     assert server.requests[0].headers["authorization"] == "Bearer tpuf_local"
 

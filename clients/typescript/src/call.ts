@@ -34,6 +34,7 @@ export interface OperationInfo {
   /** Response headers that become fields of the result; null when the header is absent. */
   readonly meta?: readonly MetaField[];
   readonly page?: PageInfo;
+  readonly wait?: WaitInfo;
 }
 
 export interface MetaField {
@@ -61,6 +62,33 @@ export interface CallOptions<P extends boolean = boolean> {
   withPerf?: P | undefined;
 }
 
+/** How an answer says that a job has ended. */
+export interface WaitInfo {
+  /** Field that holds the state. */
+  readonly state: string;
+  /** States of a job that has ended well. */
+  readonly done: readonly string[];
+  readonly failed: readonly string[];
+  /** Field that holds how far the job is, from 0 to 1. */
+  readonly progress: string;
+}
+
+/** Options of a wait. Those of every call apply to each of its requests, but for those below. */
+export interface WaitOptions<Job> extends Omit<CallOptions<false>, "withPerf"> {
+  /** Milliseconds the whole wait may take. Default 600,000. */
+  totalTimeout?: number | undefined;
+  /** Retries within one request. Default 0: after a failure that may pass the wait goes on and asks again. */
+  maxRetries?: number | undefined;
+  /** Milliseconds between the first two requests. Default 250. */
+  firstDelay?: number | undefined;
+  /** By how much each further pause is longer, at least 1. Default 1.5. */
+  delayFactor?: number | undefined;
+  /** The longest pause in milliseconds, unless the server asks for a longer one. Default 5,000. */
+  maxDelay?: number | undefined;
+  /** Called with the job after every answer. What it throws ends the wait. */
+  onProgress?: ((job: Job) => void) | undefined;
+}
+
 export type QueryValue = string | number | bigint | boolean | readonly (string | number | bigint | boolean)[];
 
 /** The data, or the data with its performance, as `withPerf` says. */
@@ -83,4 +111,10 @@ export interface Caller {
     path: PathArguments,
     options: CallOptions<false> | undefined,
   ): Pages<Page, Item>;
+
+  wait<Job>(
+    operation: OperationInfo & { readonly wait: WaitInfo },
+    path: PathArguments,
+    options: WaitOptions<Job> | undefined,
+  ): Promise<Job>;
 }

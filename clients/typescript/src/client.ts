@@ -4,7 +4,8 @@
 import type { CallOptions, OperationInfo, Result } from "./call.js";
 import { type HevlayerOptions, processEnvironment, resolveConfig } from "./config.js";
 import { ConfigError } from "./errors.js";
-import { Operations } from "./generated/operations.js";
+import { Operations, type WarmCacheOptions } from "./generated/operations.js";
+import type { WarmJob } from "./generated/types.js";
 import { Runtime } from "./runtime.js";
 
 /** Options of a raw request beside those of every call. */
@@ -41,6 +42,14 @@ export class Hevlayer extends Operations {
     const derived = new Hevlayer({ ...this.#options, ...Object.fromEntries(given) });
     derived.#runtime.shareHealth(this.#runtime);
     return derived;
+  }
+
+  /** The same as `warmCache`. */
+  warmNamespace<P extends boolean = false>(
+    namespace: string,
+    options?: WarmCacheOptions<P>,
+  ): Promise<Result<WarmJob, P>> {
+    return this.warmCache(namespace, options);
   }
 
   /**

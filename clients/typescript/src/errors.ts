@@ -12,6 +12,8 @@
  *     ├─ CancelledError           the caller's signal ended the call
  *     ├─ ResponseError            a success whose body cannot be decoded
  *     ├─ PageError                a listing repeats a cursor
+ *     ├─ JobFailedError           the job that was waited for failed
+ *     ├─ WaitTimeoutError         … runs on at the end of the wait
  *     └─ ConfigError              an option, variable or argument that is refused before any I/O
  *
  * `instanceof` works across copies of the package as far as the language allows; `name` and `kind` are stable.
@@ -45,6 +47,8 @@ export type ErrorKind =
   | "cancelled"
   | "response"
   | "page"
+  | "job_failed"
+  | "wait_timeout"
   | "config"
   | (string & {});
 
@@ -184,6 +188,32 @@ export class PageError extends HevlayerError {
   override readonly name: string = "PageError";
   constructor(message: string, init: ErrorInit = {}) {
     super(message, { ...init, kind: "page" });
+  }
+}
+
+interface JobInit extends ErrorInit {
+  job: unknown;
+}
+
+/** The job that was waited for failed. */
+export class JobFailedError extends HevlayerError {
+  override readonly name: string = "JobFailedError";
+  /** The job as it ended. */
+  readonly job: unknown;
+  constructor(message: string, init: JobInit) {
+    super(message, { ...init, kind: "job_failed" });
+    this.job = init.job;
+  }
+}
+
+/** The job that was waited for had not ended at the end of the wait; it runs on. */
+export class WaitTimeoutError extends HevlayerError {
+  override readonly name: string = "WaitTimeoutError";
+  /** The job as it was last seen; undefined when no request was answered. */
+  readonly job: unknown;
+  constructor(message: string, init: JobInit) {
+    super(message, { ...init, kind: "wait_timeout" });
+    this.job = init.job;
   }
 }
 

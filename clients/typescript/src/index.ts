@@ -1,5 +1,5 @@
 /** The public surface: every name is listed here, and nothing else of this package is public. */
-export type { CallOptions, OperationInfo, QueryValue, Result } from "./call.js";
+export type { CallOptions, OperationInfo, QueryValue, Result, WaitOptions } from "./call.js";
 export { Hevlayer, type RequestOptions } from "./client.js";
 export type { Fetch, HevlayerOptions, Logger, LogLevel } from "./config.js";
 export {
@@ -14,6 +14,7 @@ export {
   type ErrorKind,
   type ErrorResponse,
   HevlayerError,
+  JobFailedError,
   NotFoundError,
   PageError,
   PermissionDeniedError,
@@ -23,14 +24,17 @@ export {
   TooLargeError,
   UnprocessableError,
   UnsupportedError,
+  WaitTimeoutError,
 } from "./errors.js";
 export type { FilterOperator, RankExpression } from "./filters.js";
 export type { ErrorCode } from "./generated/errors.js";
 export type {
   FetchDocumentOptions,
+  HintCacheWarmOptions,
   ListNamespacesOptions,
   ListTurbopufferNamespacesOptions,
   QueryNamespaceResult,
+  WarmCacheOptions,
 } from "./generated/operations.js";
 export type {
   AerospikeHealth,
@@ -75,6 +79,9 @@ export type {
   UpdateNamespaceMetadataRequest,
   Vector,
   WarmHintResponse,
+  WarmJob,
+  WarmJobList,
+  WarmStep,
   WriteBilling,
   WritePerformance,
   WriteRequest,

@@ -32,7 +32,8 @@ export function retryDelay(
   return Math.min(FIRST_DELAY_MS * 2 ** retry, DELAY_MAX_MS) * (0.5 + random / 2);
 }
 
-function mayRetry(error: unknown, safe: OperationInfo["safe"]): boolean {
+/** Whether a failure may pass by itself, and the call may be made again. */
+export function mayRetry(error: unknown, safe: OperationInfo["safe"]): boolean {
   if (error instanceof APIError) return mayRetryStatus(error, safe);
   if (!(error instanceof APIConnectionError)) return false;
   return safe !== "once" || isUnsent(error);

@@ -1,7 +1,15 @@
 /**
  * Makes a call: attempts, pauses, falling through, decoding, errors. One instance serves any number of calls at once.
  */
-import type { Caller, CallOptions, OperationInfo, PathArguments, Result } from "./call.js";
+import type {
+  Caller,
+  CallOptions,
+  OperationInfo,
+  PathArguments,
+  Result,
+  WaitInfo,
+  WaitOptions,
+} from "./call.js";
 import { compressed } from "./compress.js";
 import { type Config, checkRetries, checkTimeout } from "./config.js";
 import { type LinkedSignal, linkSignal } from "./deadline.js";
@@ -24,6 +32,7 @@ import { responseWithoutSecrets, withoutSecrets } from "./redact.js";
 import { buildRequest } from "./request.js";
 import { isUnsent, retryDelay, sleep } from "./retry.js";
 import { Transport, type WireRequest } from "./transport.js";
+import { waitForJob } from "./wait.js";
 
 /** From this length on a key is looked for in what a server sends back; replacing shorter ones would garble the text. */
 const SECRET_LENGTH_MIN = 4;
@@ -114,6 +123,16 @@ export class Runtime implements Caller {
         ...options,
         [info.cursor]: cursor,
       } as CallOptions<false>),
+    );
+  }
+
+  async wait<Job>(
+    operation: OperationInfo & { readonly wait: WaitInfo },
+    path: PathArguments,
+    options: WaitOptions<Job> = {},
+  ): Promise<Job> {
+    return waitForJob(operation, options, this.#config.totalTimeout, (each) =>
+      this.call<Job, true>(operation, path, undefined, each),
     );
   }
 

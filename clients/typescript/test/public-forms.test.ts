@@ -29,11 +29,19 @@ it("the forms of the public documentation compile and run as written", async () 
   await client.getNamespaceMetadata("products");
   await client.listNamespaces({ prefix: "prod", pageSize: 100 });
   await client.hintCacheWarm("products");
+  await client.hintCacheWarm("products", { turbopuffer: false, documents: false, snapshots: true });
+  const job = await client.warmCache("products", { pageSize: 1000 });
+  await client.getWarmJob("products", job.id);
+  await client.warmNamespace("products");
 
   expect(server.requests.map(({ method, target }) => `${method} ${target}`)).toEqual([
     "GET /v2/namespaces/products/metadata",
     "GET /v2/namespaces?prefix=prod&page_size=100",
     "GET /v1/namespaces/products/hint_cache_warm",
+    "GET /v1/namespaces/products/hint_cache_warm?turbopuffer=false&documents=false&snapshots=true",
+    "POST /v2/namespaces/products/warm?page_size=1000",
+    "GET /v2/namespaces/products/warm-jobs/products",
+    "POST /v2/namespaces/products/warm",
   ]);
   expect(server.requests[0]?.headers.authorization).toBe("Bearer tpuf_local");
 });

@@ -12,6 +12,7 @@ import type {
   Param,
   ResponseHeader,
   SuccessResponse,
+  Wait,
 } from "../model.js";
 import { splitWords } from "../names.js";
 import type { SpecNode } from "../spec-source.js";
@@ -29,6 +30,7 @@ const HINTS = new Set(
     "upstream-path",
     "body-validation",
     "page",
+    "wait",
     "meta",
     "overloads",
   ].map((name) => `x-hev-${name}`),
@@ -48,6 +50,7 @@ export function buildOperation(
   const success = buildSuccess(node.need("responses"), id);
   const body = buildBody(node, id);
   const page = buildPage(node, id);
+  const wait = buildWait(node);
   return {
     id,
     words: splitWords(id),
@@ -69,6 +72,7 @@ export function buildOperation(
     upstreamPath: node.get("x-hev-upstream-path")?.string() ?? path,
     safe: node.need("x-hev-safe").oneOf(["read", "idempotent", "once"]),
     ...(page ? { page } : {}),
+    ...(wait ? { wait } : {}),
     meta: buildMeta(node, success.headers, id),
     deprecated: node.flag("deprecated"),
   };
@@ -250,6 +254,23 @@ function buildPage(node: SpecNode, id: string): Page | undefined {
     cursor: hint.need("cursor").string(),
     ...(items === undefined ? {} : { items }),
     next: field === undefined ? { lastItem: lastItem ?? "" } : { field },
+  };
+}
+
+function buildWait(node: SpecNode): Wait | undefined {
+  const hint = node.get("x-hev-wait");
+  if (!hint) return undefined;
+  const values = (key: string) =>
+    hint
+      .need(key)
+      .items()
+      .map((item) => item.string());
+  return {
+    state: hint.need("state").string(),
+    done: values("done"),
+    failed: values("failed"),
+    running: values("running"),
+    progress: hint.need("progress").string(),
   };
 }
 

@@ -34,7 +34,7 @@ function buildOverload(node: SpecNode, base: Operation): Operation {
       `operation ${id}: an overload has no ${key}; it may give ${[...KEYS].join(", ")} and shares the rest with ${base.id}`,
     );
   }
-  const { body: _, page: __, ...shared } = base;
+  const { body: _, page: __, wait: ___, ...shared } = base;
   const body = buildBody(node, id);
   return {
     ...shared,

@@ -2,6 +2,42 @@ import { describe, expect, it } from "vitest";
 import { apiOf, SPEC, sourceOf, specWith } from "../../test/fixture.js";
 import { HOUSE_RULES, houseFindings } from "./house-rules.js";
 
+/** What an operation that reads a job adds to the fixture. */
+function jobSpec(hint: string): string {
+  return `  /v2/jobs/{job_id}:
+    get:
+      operationId: getJob
+      tags: [things]
+      summary: Follow a job
+      description: One job.
+      x-hev-access: read
+      x-hev-kind: layer
+      x-hev-fallthrough: "no"
+      x-hev-safe: read
+      ${hint}
+      parameters:
+        - { name: job_id, in: path, required: true, description: Which., schema: { type: string } }
+      responses:
+        "200":
+          description: The job.
+          content:
+            application/json:
+              schema: { $ref: "#/components/schemas/Job" }
+              example: { status: running, progress: 0 }
+components:
+  schemas:
+    Job:
+      description: A job.
+      type: object
+      required: [status, progress]
+      properties:
+        status: { type: string, enum: [running, completed, failed], description: State. }
+        progress: { type: number, description: Share. }
+        note: { type: string, description: Any. }
+      examples: [{ status: running, progress: 0 }]
+`;
+}
+
 /** One way to break each rule: what to replace, by what, and what is said. */
 const BREACHES: Readonly<Record<string, [find: string, replacement: string, message: string]>> = {
   "closed-error-catalogue": ["enum: [not_found]", "enum: [not_found, gone]", "x-hev-errors lacks gone"],
@@ -11,6 +47,7 @@ const BREACHES: Readonly<Record<string, [find: string, replacement: string, mess
     "404 must answer with the schema Error",
   ],
   "pages-fit": ["items: things,", "items: rows,", "items names rows, which is not a list"],
+  "waits-fit": ["components:\n  schemas:\n", jobSpec(""), "getJob reads a job; give it x-hev-wait"],
   "access-fits-security": ["x-hev-access: read", "x-hev-access: none", "go together"],
   "safe-fits-method": ["x-hev-safe: read", "x-hev-safe: once", "a GET must have x-hev-safe: read"],
   "fallthrough-fits": [
@@ -80,5 +117,38 @@ describe("house rules", () => {
     ],
   ])("see a page hint with %s as %s", (find, replacement, message) => {
     expect(findingsOf(specWith(find, replacement)).join("\n")).toContain(message);
+  });
+
+  const waitFindings = (hint: string) =>
+    findingsOf(specWith("components:\n  schemas:\n", jobSpec(`x-hev-wait: ${hint}`)));
+
+  it("take a wait hint that says of every state what it is", () => {
+    const hint =
+      "{ state: status, done: [completed], failed: [failed], running: [running], progress: progress }";
+    expect(waitFindings(hint)).toEqual([]);
+  });
+
+  it.each([
+    ["state: note, done: [], failed: [], running: [], progress: progress", ".state names note"],
+    [
+      "state: status, done: [completed], failed: [failed], running: [], progress: progress",
+      "whether running is",
+    ],
+    [
+      "state: status, done: [completed], failed: [failed, lost], running: [running], progress: progress",
+      "lost, which",
+    ],
+    [
+      "state: status, done: [completed], failed: [failed, completed], running: [running], progress: progress",
+      "twice",
+    ],
+    [
+      "state: status, done: [completed], failed: [failed], running: [running], progress: note",
+      ".progress names note",
+    ],
+  ])("see a wait hint with {%s}", (hint, message) => {
+    const found = waitFindings(`{ ${hint} }`);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.every((text) => text.includes(message))).toBe(true);
   });
 });

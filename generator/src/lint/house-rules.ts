@@ -4,8 +4,8 @@
  *
  * Cheap enough to run before every generation. Each rule yields what is wrong and where; none changes anything.
  */
-import type { Api, Operation, Type } from "../model.js";
-import { iterWords, snake } from "../names.js";
+import type { Api, Operation, Type, Wait } from "../model.js";
+import { iterWords, snake, waitWords } from "../names.js";
 import { routeText } from "../route-text.js";
 import type { SpecNode } from "../spec-source.js";
 
@@ -21,6 +21,7 @@ export const HOUSE_RULES: Readonly<Record<string, Rule>> = {
   "closed-error-catalogue": closedErrorCatalogue,
   "shared-error-schema": sharedErrorSchema,
   "pages-fit": pagesFit,
+  "waits-fit": waitsFit,
   "access-fits-security": accessFitsSecurity,
   "safe-fits-method": safeFitsMethod,
   "fallthrough-fits": fallthroughFits,
@@ -139,6 +140,65 @@ function* pagesFit(root: SpecNode, api: Api): Generator<Finding> {
     const iterator = iterWords(operation.words).join(" ");
     if (ids.has(iterator)) yield wrong(`the iterator would be named like the operation ${iterator}`);
   }
+}
+
+/** The values of a job's state that tell it from other things with a state. */
+const JOB_STATES = ["running", "completed", "failed"];
+
+/** Whoever reads a job can wait for it, and the hint says of every state whether the wait goes on. */
+function* waitsFit(root: SpecNode, api: Api): Generator<Finding> {
+  const ids = new Set(api.operations.map((operation) => operation.words.join(" ")));
+  for (const operation of routes(api)) {
+    const node = operationNode(root, operation);
+    const { wait } = operation;
+    if (wait === undefined) {
+      if (readsJob(api, operation))
+        yield { node, message: `operation ${operation.id} reads a job; give it x-hev-wait` };
+      continue;
+    }
+    for (const message of waitBreaches(api, operation, wait))
+      yield { node: node.need("x-hev-wait"), message: `operation ${operation.id}: x-hev-wait${message}` };
+    const waiter = waitWords(operation.words).join(" ");
+    if (ids.has(waiter))
+      yield {
+        node,
+        message: `operation ${operation.id}: its waiter would be named like the operation ${waiter}`,
+      };
+  }
+}
+
+function readsJob(api: Api, operation: Operation): boolean {
+  const state = resolve(api, fieldType(api, operation.success.type, "status"));
+  const isJob = state?.kind === "enum" && JOB_STATES.every((value) => state.values.includes(value));
+  return isJob && operation.pathParams.some((param) => param.wire === "job_id");
+}
+
+function* waitBreaches(api: Api, operation: Operation, wait: Wait): Generator<string> {
+  if (operation.method !== "GET" || operation.words[0] !== "get")
+    yield " stands at an operation that gets a job";
+  if (operation.queryParams.length + operation.headerParams.length > 0)
+    yield " needs an operation with path parameters only";
+  const stated = [...wait.done, ...wait.failed, ...wait.running];
+  const state = alwaysThere(api, operation, wait.state);
+  if (state?.kind !== "enum") {
+    yield `.state names ${wait.state}, which the answer does not always have as one of a list of values`;
+  } else {
+    for (const value of stated) {
+      if (!state.values.includes(value)) yield ` names ${value}, which ${wait.state} never is`;
+      else if (stated.filter((other) => other === value).length > 1) yield ` names ${value} twice`;
+    }
+    const missing = state.values.find((value) => !stated.includes(value));
+    if (missing !== undefined) yield ` does not say whether ${missing} is done, failed or running`;
+  }
+  if (alwaysThere(api, operation, wait.progress)?.kind !== "number")
+    yield `.progress names ${wait.progress}, which the answer does not always have as a number`;
+}
+
+/** The type of a field that every answer has, and not as null. */
+function alwaysThere(api: Api, operation: Operation, name: string): Type | undefined {
+  const answer = resolve(api, operation.success.type);
+  const field = answer?.kind === "object" ? answer.fields.find((item) => item.wire === name) : undefined;
+  return field?.required && !field.type.nullable ? resolve(api, field.type) : undefined;
 }
 
 function* accessFitsSecurity(root: SpecNode, api: Api): Generator<Finding> {

@@ -19,6 +19,7 @@ from ._errors import (
     ConfigError,
     ConflictError,
     HevlayerError,
+    JobFailedError,
     NotFoundError,
     PageError,
     PermissionDeniedError,
@@ -28,14 +29,14 @@ from ._errors import (
     TooLargeError,
     UnprocessableError,
     UnsupportedError,
+    WaitTimeoutError,
 )
-from ._generated.async_client import AsyncHevlayer
-from ._generated.client import Hevlayer
 from ._generated.errors import ERROR_CODES, ErrorCode, ErrorCodeInfo
 from ._model import Model
 from ._omit import OMIT, Omit
 from ._pages import AsyncPages, Pages
 from ._perf import LayerResponse, Perf
+from ._surface import AsyncHevlayer, Hevlayer
 from ._transport import (
     AsyncHttpxTransport,
     AsyncTransport,
@@ -69,6 +70,7 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "HttpxTransport",
+    "JobFailedError",
     "LayerResponse",
     "Model",
     "NotFoundError",
@@ -85,5 +87,6 @@ __all__ = [
     "TransportFailure",
     "UnprocessableError",
     "UnsupportedError",
+    "WaitTimeoutError",
     "__version__",
 ]

@@ -26,12 +26,15 @@ from ._model import Model
 from ._omit import OMIT
 from ._perf import LayerResponse
 from ._transport import HttpxClient
+from ._wait import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from ._call import Method
     from ._retry import Safe
+    from ._wait import Look, Pause
+    from ._wait import Outcome as WaitOutcome
 
 T = TypeVar("T")
 TransportT = TypeVar("TransportT")
@@ -203,6 +206,22 @@ class BaseClient(Generic[TransportT]):
     def _exchange(self, call: Call) -> Exchange:
         return exchange(call, self._config, self._shared.health, self._shared.environment)
 
+    def _waiting(
+        self,
+        operation: Operation,
+        on_progress: Callable[[T], object] | None,
+        pace: tuple[float, float, float],
+        options: CallOptions,
+    ) -> Generator[Look | Pause, WaitOutcome[T], T]:
+        return waiting(
+            operation,
+            on_progress=on_progress,
+            pace=pace,
+            options=options,
+            each_s=self._config.total_timeout,
+            environment=self._shared.environment,
+        )
+
     def _finish(self, call: Call, answer: Answer, result: type[T], with_perf: bool) -> T | LayerResponse[T]:
         data = decode(call.operation, answer, result, self._config.secrets())
         if not with_perf:
@@ -219,6 +238,12 @@ def undescribed_operation(method: Method, path: str, safe: Safe | None) -> Opera
     if any(unquote(segment) in (".", "..") or "{" in segment for segment in path.split("/")):
         raise ConfigError(f'request: path may hold no ".", ".." or template segment, got {path!r}')
     return Operation(id="request", method=method, path=path, safe=safe or _SAFE_BY_METHOD.get(method, "once"))
+
+
+def as_response(response: T | LayerResponse[T]) -> LayerResponse[T]:
+    """What a call with `with_perf=True` gave, as its type."""
+    assert isinstance(response, LayerResponse)
+    return response
 
 
 def split_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from ._config import CONNECT_TIMEOUT_S, Config, Secret
 from ._encode import encode_json
@@ -32,6 +32,9 @@ from ._retry import (
 )
 from ._transport import HttpRequest, HttpResponse, TransportFailure
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._wait import JobStates
 
 logger: Final = logging.getLogger("hevlayer")
 
@@ -60,6 +63,8 @@ class Operation:
     upstream_path: str | None = None
     """Path template at Turbopuffer, where it differs."""
     body_required: bool = False
+    job: JobStates | None = None
+    """How the answer says that a job has ended, where it is a job."""
 
 
 class CallOptions(TypedDict, total=False):

@@ -9,8 +9,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._base import BaseClient, split_options, undescribed_operation
-from ._errors import ResponseError
+from ._base import BaseClient, as_response, split_options, undescribed_operation
+from ._errors import HevlayerError, ResponseError
 from ._transport import (
     AsyncHttpxTransport,
     AsyncTransport,
@@ -19,9 +19,10 @@ from ._transport import (
     Transport,
     TransportFailure,
 )
+from ._wait import Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from ._call import Answer, CallOptions, Exchange, Method, Operation, Outcome
@@ -91,6 +92,35 @@ class SyncClient(BaseClient[Transport]):
         except StopIteration as stop:
             answer: Answer = stop.value
             return answer
+
+    def _wait(
+        self,
+        operation: Operation,
+        result: type[T],
+        *,
+        path: Sequence[str | int],
+        on_progress: Callable[[T], object] | None,
+        pace: tuple[float, float, float],
+        options: CallOptions,
+    ) -> T:
+        steps = self._waiting(operation, on_progress, pace, options)
+        outcome: LayerResponse[T] | HevlayerError | None = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    outcome = None
+                    continue
+                try:
+                    outcome = as_response(
+                        self._call(operation, result, path=path, with_perf=True, options=step.options)
+                    )
+                except HevlayerError as failure:
+                    outcome = failure
+        except StopIteration as stop:
+            job: T = stop.value
+            return job
 
     def close(self) -> None:
         """Close the connections this client opened. Calling it twice is fine."""
@@ -172,6 +202,35 @@ class AsyncClient(BaseClient[AsyncTransport]):
         except StopIteration as stop:
             answer: Answer = stop.value
             return answer
+
+    async def _wait(
+        self,
+        operation: Operation,
+        result: type[T],
+        *,
+        path: Sequence[str | int],
+        on_progress: Callable[[T], object] | None,
+        pace: tuple[float, float, float],
+        options: CallOptions,
+    ) -> T:
+        steps = self._waiting(operation, on_progress, pace, options)
+        outcome: LayerResponse[T] | HevlayerError | None = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    outcome = None
+                    continue
+                try:
+                    outcome = as_response(
+                        await self._call(operation, result, path=path, with_perf=True, options=step.options)
+                    )
+                except HevlayerError as failure:
+                    outcome = failure
+        except StopIteration as stop:
+            job: T = stop.value
+            return job
 
     async def aclose(self) -> None:
         """Close the connections this client opened. Calling it twice is fine."""

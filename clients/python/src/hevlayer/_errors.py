@@ -16,6 +16,8 @@
     │   └── APITimeoutError           no answer in time
     ├── ResponseError             a 2xx answer that cannot be understood
     ├── PageError                 a listing that cannot be continued
+    ├── JobFailedError            a job that was waited for failed
+    ├── WaitTimeoutError          a job that was waited for runs on (also a TimeoutError)
     └── ConfigError               an option, variable or argument that cannot be used (also a ValueError)
 
 Cancelling a task raises `asyncio.CancelledError` as everywhere in asyncio: it is not wrapped.
@@ -184,6 +186,28 @@ class ResponseError(HevlayerError):
 
 class PageError(HevlayerError):
     """A listing that cannot be continued: a cursor came twice, or a page has no items."""
+
+
+class JobFailedError(HevlayerError):
+    """A job that was waited for failed."""
+
+    job: Any
+    """The job as it ended."""
+
+    def __init__(self, message: str, job: Any = None) -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class WaitTimeoutError(HevlayerError, TimeoutError):
+    """A job that was waited for had not ended at the end of the wait; it runs on."""
+
+    job: Any
+    """The job as it was last seen; None when no request was answered."""
+
+    def __init__(self, message: str, job: Any = None) -> None:
+        super().__init__(message)
+        self.job = job
 
 
 class ConfigError(HevlayerError, ValueError):

@@ -7,6 +7,7 @@ from ._model import FromHeader, Model, Wire
 from ._omit import OMIT, Omit
 from ._pages import AsyncPages, Pages
 from ._perf import LayerResponse
+from ._wait import JobStates
 
 __all__ = [
     "OMIT",
@@ -14,6 +15,7 @@ __all__ = [
     "AsyncPages",
     "CallOptions",
     "FromHeader",
+    "JobStates",
     "LayerResponse",
     "Model",
     "NumberBuffer",

@@ -12,6 +12,7 @@ import { emitIterator } from "./pages.js";
 import { methodDoc } from "./prose.js";
 import { type Declarations, declarations, inlineType } from "./shape.js";
 import { emitEnum, emitField } from "./types.js";
+import { emitWaiter } from "./waits.js";
 
 const SAFETY = { read: "safeRead", idempotent: "safeIdempotent", once: "safeOnce" } as const;
 const FALLTHROUGH = {
@@ -32,6 +33,7 @@ export function emitOperations(api: Api): string {
     emitParams(out, method, declared);
     emitMethods(out, method);
     emitIterator(out, method, declared, context);
+    emitWaiter(out, method, declared, context);
   }
   return out.toString();
 }

@@ -4,7 +4,7 @@
  */
 import { PYTHON } from "../../dialects.js";
 import type { Api, Operation, Param } from "../../model.js";
-import { iterWords, snake } from "../../names.js";
+import { iterWords, snake, waitWords } from "../../names.js";
 import { Printer } from "../../printer.js";
 import { Annotations, pythonName, pythonString } from "./annotations.js";
 import { exampleCall } from "./example.js";
@@ -57,6 +57,7 @@ export function emitClient(api: Api, mode: Mode): string {
       for (const operation of api.operations) {
         emitter.emitOperation(operation);
         if (operation.page && operation.page !== "none") emitter.emitWalk(operation, operation.page);
+        if (operation.wait) emitter.emitWaiter(operation);
       }
     });
   return out.toString();
@@ -139,6 +140,42 @@ class ClientEmitter {
           this.#out.line(`start=${argumentName(cursor)},`);
         },
         ")",
+      );
+    });
+  }
+
+  /** The method beside one that reads a job: it asks until the job has ended. */
+  emitWaiter(operation: Operation): void {
+    const result = this.#resultOf(operation);
+    const positional = this.#positional(operation);
+    const callable = this.#out.import({ from: "collections.abc", name: "Callable" });
+    const keywords = [
+      `on_progress: ${callable}[[${result}], object] | None = None`,
+      "first_delay: float = 0.25",
+      "delay_factor: float = 1.5",
+      "max_delay: float = 5.0",
+    ];
+    const name = snake(waitWords(operation.words));
+    const listed = positional.map(({ name: argument, param }) => `- \`${argument}\`: ${param?.doc.trim()}`);
+    listed.push("- `on_progress`: called with the job after every answer. What it raises ends the wait.");
+    listed.push(
+      "- `first_delay`, `delay_factor`, `max_delay`: seconds between the first two requests, by how much each next pause is longer, and the longest in seconds.",
+    );
+    listed.push("- `total_timeout`: seconds for the whole wait. Default 600.");
+    const asked = snake(operation.words);
+    const example = `${this.#await()}client.${name}(${positional.map((argument) => pythonString(argument.name)).join(", ")})`;
+    const doc = [
+      `Wait for a job to end: ask \`${asked}\` until then, and return the job as it ended. Options apply to every request.`,
+      "Raises JobFailedError when the job failed, WaitTimeoutError when it runs on; both carry the job.",
+      listed.join("\n"),
+      `\`\`\`python\njob = ${example}\n\`\`\``,
+    ];
+    const path = positional.map((argument) => `${argument.name},`).join(" ");
+    this.#out.blank();
+    this.#out.block(`${this.#def()} ${name}(${this.#signature(positional, keywords)}) -> ${result}:`, () => {
+      this.#out.doc(doc.join("\n\n"));
+      this.#out.line(
+        `return ${this.#await()}self._wait(operations.${operationConstant(operation)}, ${result}, path=(${path}), on_progress=on_progress, pace=(first_delay, delay_factor, max_delay), options=options)`,
       );
     });
   }

@@ -35,9 +35,20 @@ export function emitOperations(api: Api): string {
           out.line(`upstream_path=${pythonString(operation.upstreamPath)},`);
         }
         if (operation.body?.required) out.line("body_required=True,");
+        if (operation.wait) {
+          // What is neither done nor failed is running, also in a release that knows more states.
+          const { state, done, failed, progress } = operation.wait;
+          const ends = `done=${pythonTuple(done)}, failed=${pythonTuple(failed)}`;
+          const job = out.import({ from: RUNTIME, name: "JobStates" });
+          out.line(`job=${job}(state=${pythonString(state)}, ${ends}, progress=${pythonString(progress)}),`);
+        }
       },
       ")",
     );
   }
   return out.toString();
+}
+
+function pythonTuple(values: readonly string[]): string {
+  return `(${values.map((value) => `${pythonString(value)},`).join(" ")})`;
 }

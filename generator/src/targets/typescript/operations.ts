@@ -4,7 +4,15 @@
  */
 import { TYPESCRIPT } from "../../dialects.js";
 import type { Api, Operation, Page, Param, Type } from "../../model.js";
-import { camel, iterWords, pascal, safeIdentifier, splitWords, typescriptKey } from "../../names.js";
+import {
+  camel,
+  iterWords,
+  pascal,
+  safeIdentifier,
+  splitWords,
+  typescriptKey,
+  waitWords,
+} from "../../names.js";
 import { Printer } from "../../printer.js";
 import { routeText } from "../../route-text.js";
 import { typeText } from "../../type-text.js";
@@ -58,6 +66,7 @@ function emitMembers(emission: Emission): void {
   for (const operation of api.operations) {
     emitMethod(emission, operation);
     if (isPaged(operation.page)) emitIterator(emission, operation, operation.page);
+    if (operation.wait) emitWaiter(emission, operation);
   }
 }
 
@@ -213,6 +222,28 @@ function emitIterator(emission: Emission, operation: Operation, page: PagedHint)
   );
 }
 
+/** The method beside one that reads a job: it asks until the job has ended. */
+function emitWaiter(emission: Emission, operation: Operation): void {
+  const { printer } = emission;
+  const { parameters, path } = signature(emission, operation);
+  const job = resultName(emission, operation);
+  const options = emission.call("WaitOptions");
+  const name = camel(waitWords(operation.words));
+  const tags = operation.pathParams.map((param) => `@param ${argumentName(param)} ${param.doc}`);
+  const names = operation.pathParams.map((param) => JSON.stringify(param.wire));
+  const example = `@example\n\`\`\`ts\nawait client.${name}(${names.join(", ")});\n\`\`\``;
+  const text = [
+    `Waits for a job to end: asks \`${operation.id}\` until then, and gives the job as it ended. Options apply to every request.`,
+    `@throws JobFailedError when the job failed, WaitTimeoutError when it runs on; both carry the job.`,
+  ];
+  printer.blank().doc([text[0], [...tags, text[1]].join("\n"), example].join("\n\n"));
+  printer.block(
+    `${name}(${[...parameters, `options?: ${options}<${job}>`].join(", ")}): Promise<${job}> {`,
+    () => printer.line(`return this.#caller.wait(OPERATIONS.${operation.id}, ${path}, options);`),
+    "}",
+  );
+}
+
 /** The type of one item of a listing. */
 function itemType(api: Api, operation: Operation, page: PagedHint): Type {
   let type = resolve(api, operation.success.type);
@@ -279,6 +310,12 @@ function emitInfo({ printer, api }: Emission, operation: Operation): void {
     const where = "field" in next ? `field: ${text(next.field)}` : `lastItem: ${text(next.lastItem)}`;
     const itemsText = items === undefined ? "" : `items: ${text(items)}, `;
     printer.line(`page: { cursor: ${text(camel(splitWords(cursor)))}, ${itemsText}next: { ${where} } },`);
+  }
+  if (operation.wait) {
+    // What is neither done nor failed is running, also in a release that knows more states.
+    const { state, done, failed, progress } = operation.wait;
+    const ends = `done: ${JSON.stringify(done)}, failed: ${JSON.stringify(failed)}`;
+    printer.line(`wait: { state: ${text(state)}, ${ends}, progress: ${text(progress)} },`);
   }
 }
 

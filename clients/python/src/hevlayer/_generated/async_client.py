@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Unpack, overload
 
 from .._runtime import OMIT, AsyncClient, AsyncPages, CallOptions, LayerResponse, Model, Omit
@@ -1175,6 +1175,46 @@ class AsyncHevlayer(AsyncClient):
         """
         return await self._call(
             operations.GET_WARM_JOB, WarmJob, path=(namespace, job_id), with_perf=with_perf, options=options
+        )
+
+    async def wait_for_warm_job(
+        self,
+        namespace: str,
+        job_id: str,
+        *,
+        on_progress: Callable[[WarmJob], object] | None = None,
+        first_delay: float = 0.25,
+        delay_factor: float = 1.5,
+        max_delay: float = 5.0,
+        **options: Unpack[CallOptions],
+    ) -> WarmJob:
+        """Wait for a job to end: ask `get_warm_job` until then, and return the job as it ended. Options
+        apply to every request.
+
+        Raises JobFailedError when the job failed, WaitTimeoutError when it runs on; both carry the job.
+
+        - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
+          `..`.
+        - `job_id`: The job's id, as `warmCache` gave it.
+        - `on_progress`: called with the job after every answer. What it raises ends the wait.
+        - `first_delay`, `delay_factor`, `max_delay`: seconds between the first two requests, by how much
+          each next pause is longer, and the longest in seconds.
+        - `total_timeout`: seconds for the whole wait. Default 600.
+
+        ```python
+        job = await client.wait_for_warm_job("namespace", "job_id")
+        ```
+        """
+        return await self._wait(
+            operations.GET_WARM_JOB,
+            WarmJob,
+            path=(
+                namespace,
+                job_id,
+            ),
+            on_progress=on_progress,
+            pace=(first_delay, delay_factor, max_delay),
+            options=options,
         )
 
     @overload

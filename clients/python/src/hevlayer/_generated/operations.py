@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .._runtime import Operation
+from .._runtime import JobStates, Operation
 
 FETCH_DOCUMENT: Final = Operation(
     id="fetchDocument",
@@ -187,6 +187,7 @@ GET_WARM_JOB: Final = Operation(
     method="GET",
     path="/v2/namespaces/{namespace}/warm-jobs/{job_id}",
     safe="read",
+    job=JobStates(state="status", done=("completed",), failed=("failed",), progress="progress"),
 )
 
 GET_HEALTH: Final = Operation(
