@@ -166,7 +166,7 @@ export const SUITES = [
   })),
   {
     name: "TypeScript tests",
-    seconds: 240,
+    seconds: 330,
     command: [...vitest, skips, "generator", "clients", "server", "conformance"],
     count: countVitest,
   },
