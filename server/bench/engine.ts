@@ -188,8 +188,9 @@ async function main(): Promise<void> {
     await rowsBenchmark(Number(BENCH_ROWS), { rivalsAt: BENCH_RIVALS, wants });
   if (!wants("memory")) return;
   say("\nmemory of a namespace, MB per million");
-  for (const { name, megabytes } of memoryByKind()) {
-    say(`  ${name.padEnd(44)}${megabytes.toFixed(1).padStart(10)}`);
+  for (const { name, megabytes, heapMegabytes, estimatedMegabytes } of memoryByKind()) {
+    const heap = `of it heap, with ids ${heapMegabytes.toFixed(1)}, estimated ${estimatedMegabytes.toFixed(1)}`;
+    say(`  ${name.padEnd(44)}${megabytes.toFixed(1).padStart(10)}  ${heap}`);
   }
 }
 

@@ -7,8 +7,6 @@ import { Table } from "../../src/engine/table/table.js";
 import type { Value } from "../../src/engine/values.js";
 import { randomFrom, wordOfRank } from "./data.js";
 
-const ROWS = 100_000;
-
 interface Kind {
   readonly name: string;
   readonly type: Json | null;
@@ -43,37 +41,53 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** Megabytes per million values, by kind; the id's own share is taken off all kinds but its own. */
-export function memoryByKind(): { name: string; megabytes: number }[] {
+export interface KindMemory {
+  readonly name: string;
+  /** Megabytes per million values, heap and buffers; the id's own share is taken off all kinds but its own. */
+  readonly megabytes: number;
+  /** The heap's part of them, with the ids. */
+  readonly heapMegabytes: number;
+  /** What the table says of it. */
+  readonly estimatedMegabytes: number;
+}
+
+/** What a million values of each kind take, measured with so many rows. */
+export function memoryByKind(rows = 100_000): KindMemory[] {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   let idBytes = 0;
   return KINDS.map((kind, i) => {
     const before = weigh(collect);
-    const table = fill(kind);
-    const bytes = weigh(collect) - before;
-    if (table.rowCount !== ROWS) throw new Error(`loaded ${table.rowCount} rows instead of ${ROWS}`);
+    const table = fill(kind, rows);
+    const after = weigh(collect);
+    const bytes = after.all - before.all;
+    if (table.rowCount !== rows) throw new Error(`loaded ${table.rowCount} rows instead of ${rows}`);
     if (i === 0) idBytes = bytes;
-    const own = i === 0 ? bytes : bytes - idBytes;
-    return { name: kind.name, megabytes: own / (ROWS * kind.perRow) };
+    const values = rows * kind.perRow;
+    return {
+      name: kind.name,
+      megabytes: (i === 0 ? bytes : bytes - idBytes) / values,
+      heapMegabytes: (after.heap - before.heap) / values,
+      estimatedMegabytes: table.heapBytes / values,
+    };
   });
 }
 
-/** Live bytes: the heap, and the buffers outside it. */
-function weigh(collect: () => void): number {
+/** Live bytes: of the heap, and with the buffers outside it. */
+function weigh(collect: () => void): { heap: number; all: number } {
   collect();
   collect();
   const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  return { heap: heapUsed, all: heapUsed + external };
 }
 
-function fill({ type, value }: Kind): Table {
+function fill({ type, value }: Kind, rows: number): Table {
   const random = randomFrom(1);
   const table = new Table();
   const attributes: Record<string, Json> = type === null ? {} : { a: type };
   const schema = updateSchema(EMPTY_SCHEMA, attributes, false);
   table.adopt({ ...schema, idType: "uint", metric: "cosine_distance" });
-  for (let row = 0; row < ROWS; row++) {
+  for (let row = 0; row < rows; row++) {
     table.put(row, type === null ? new Map() : new Map([["a", value(row, random)]]));
   }
   return table;

@@ -5,29 +5,33 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { getHeapStatistics } from "node:v8";
 import { queryBilling, queryPerformance, writeBilling, writePerformance } from "./accounting.js";
 import { compareText } from "./compare.js";
 import { badRequest, EngineError, namespaceNotFound } from "./errors.js";
 import type { Json, Printable } from "./json.js";
 import { type AdjustableLimits, DEFAULT_ADJUSTABLE_LIMITS, LIMITS } from "./limits.js";
+import { TableMemory } from "./memory.js";
 import { patchRecord, printMetadata, unindexedShare } from "./metadata.js";
 import { durably, Namespace, type Storage } from "./namespace.js";
 import { Operations } from "./operations.js";
 import { explain } from "./query/explain.js";
+import { exportPage } from "./query/export.js";
 import { runMultiQuery } from "./query/multi-query.js";
 import { bindQuery, runQuery, type Snapshot } from "./query/query.js";
 import { evaluateRecall } from "./query/recall.js";
 import { checkConsistency, readBody } from "./request-fields.js";
+import { LANGUAGES_WITHOUT_STEMMER } from "./schema/languages.js";
 import { EMPTY_SCHEMA, printSchema } from "./schema/schema.js";
 import { StepBudget } from "./step-budget.js";
 import type { NamespaceRecord } from "./store/namespace-record.js";
 import { Snapshots } from "./store/snapshots.js";
-import { Store } from "./store/store.js";
-import { Table } from "./table/table.js";
+import { FORMAT_VERSION, Store } from "./store/store.js";
 import { TableSaver } from "./table-saver.js";
 import { checkQueryWork } from "./work.js";
-import { carriesDocuments, declaresId, planWrite, printOutcome } from "./write/plan.js";
+import { carriesDocuments, declaresId, planWrite, printOutcome, type WriteOutcome } from "./write/plan.js";
 import { readWrite, type WriteRequest } from "./write/request.js";
+import { workingBytes } from "./write/working-bytes.js";
 
 export interface EngineOptions {
   /** Directory of the store; created when missing. One process at a time may use it. */
@@ -40,7 +44,12 @@ export interface EngineOptions {
    * bytes from call to call. 0 by default. Queries see every write at once all the same.
    */
   indexLagMs?: number;
-  /** Names of the files of saved tables, each used once; random by default. */
+  /**
+   * The heap's limit in bytes; Node's own by default. A namespace may take six tenths of it, all that are in memory
+   * together too: those used longest ago are read again when they are asked for.
+   */
+  heapBytes?: number;
+  /** A name never given before, of saved tables' files and of this run; random by default. */
   newToken?: () => string;
   /** Told what an operator may want to know and nobody need act on, in one line. */
   notice?: (message: string) => void;
@@ -81,6 +90,8 @@ export class Engine {
   private readonly now: () => number;
   private readonly indexLagMs: number;
   private readonly storage: Storage;
+  /** Tells this run from others, in cursors that do not outlive it. */
+  private readonly startToken: string;
   private readonly saver: TableSaver;
 
   private constructor(
@@ -89,7 +100,9 @@ export class Engine {
   ) {
     const { newToken = randomUUID, notice = () => {} } = options;
     const snapshots = new Snapshots(options.dataDirectory, store, newToken, notice);
-    this.storage = { store, snapshots };
+    const memory = new TableMemory(options.heapBytes ?? getHeapStatistics().heap_size_limit);
+    this.storage = { store, snapshots, memory };
+    this.startToken = newToken();
     this.limits = { ...DEFAULT_ADJUSTABLE_LIMITS, ...options.limits };
     this.now = options.now ?? Date.now;
     this.indexLagMs = options.indexLagMs ?? 0;
@@ -113,33 +126,34 @@ export class Engine {
     const existing = this.namespaces.get(name);
     if (existing === undefined) this.requireCreation(name, request);
     if (existing?.record.readOnly === true) throw readOnlyError(name);
-    const before = { schema: existing?.record.schema ?? null, table: existing?.table ?? new Table() };
+    const namespace = existing ?? new Namespace(this.storage, this.newRecord(name), true);
+    try {
+      const bytesBefore = namespace.table.logicalBytes;
+      const outcome = this.plannedAndApplied(namespace, request, existing === undefined);
+      this.namespaces.set(name, namespace);
+      return {
+        ...printOutcome(outcome, request.returnAffectedIds),
+        billing: writeBilling(outcome.bytesWritten, outcome.queried ? bytesBefore : null),
+        performance: writePerformance(started),
+      };
+    } finally {
+      if (this.namespaces.get(name) !== namespace) this.storage.memory.forget(namespace);
+    }
+  }
+
+  private plannedAndApplied(namespace: Namespace, request: WriteRequest, isNew: boolean): WriteOutcome {
+    namespace.admitWrite(workingBytes(request));
+    const before = { schema: isNew ? null : namespace.record.schema, table: namespace.table };
     const plan = planWrite(before, request, this.limits);
     const changesData = plan.changes.size > 0;
-    const schemaChanged =
+    const changesSchema =
       request.schema !== undefined || plan.schema.attributes.size !== before.schema?.attributes.size;
-    if (existing === undefined || changesData || schemaChanged) {
-      const namespace = existing ?? new Namespace(this.storage, this.newRecord(name), true);
+    if (isNew || changesData || changesSchema) {
       const at = this.now();
-      namespace.apply(
-        {
-          ...namespace.record,
-          schema: plan.schema,
-          updatedAt: at,
-          ...(changesData ? { lastWriteAt: at } : {}),
-        },
-        plan.changes,
-      );
-      this.namespaces.set(name, namespace);
+      const times = { updatedAt: at, ...(changesData ? { lastWriteAt: at } : {}) };
+      namespace.apply({ ...namespace.record, schema: plan.schema, ...times }, plan.changes);
     }
-    return {
-      ...printOutcome(plan.outcome, request.returnAffectedIds),
-      billing: writeBilling(
-        plan.outcome.bytesWritten,
-        plan.outcome.queried ? before.table.logicalBytes : null,
-      ),
-      performance: writePerformance(started),
-    };
+    return plan.outcome;
   }
 
   private requireCreation(name: string, request: WriteRequest): void {
@@ -157,6 +171,7 @@ export class Engine {
       name,
       number: this.store.nextNumber(),
       commit: 0,
+      heapBytes: 0,
       schema: EMPTY_SCHEMA,
       createdAt: at,
       updatedAt: at,
@@ -176,12 +191,14 @@ export class Engine {
     const record = {
       ...this.newRecord(name),
       schema: source.record.schema,
+      heapBytes: source.record.heapBytes,
       parent: isBranch ? sourceName : null,
     };
     const replaced = existing?.record ?? null;
     const saved = replaced === null ? undefined : this.store.savedTable(replaced.number);
     durably(() => this.store.commitCopy(record, source.record, replaced));
     this.storage.snapshots.discard(saved);
+    if (existing !== undefined) this.storage.memory.forget(existing);
     this.namespaces.set(name, new Namespace(this.storage, record, false));
     return {
       status: "OK",
@@ -245,13 +262,38 @@ export class Engine {
     return { schema: namespace.record.schema, table: namespace.table };
   }
 
+  /** E14: pages of columns, for clients of old; `cursor` is the `next_cursor` of the page before. */
+  export(name: string, cursor: string | null): Answer {
+    const namespace = this.find(name);
+    const { record, table } = namespace;
+    const numbering = `${this.startToken}/${record.number}/${table.renumbered}`;
+    return exportPage({ schema: record.schema, table }, cursor, numbering);
+  }
+
+  /** Namespaces whose documents are in memory. */
+  get tablesInMemory(): number {
+    return this.storage.memory.count;
+  }
+
+  /** What the engine says about itself. */
+  health(): Answer {
+    return {
+      status: "ok",
+      format: FORMAT_VERSION,
+      namespaces: this.namespaces.size,
+      languages_without_stemmer: LANGUAGES_WITHOUT_STEMMER,
+    };
+  }
+
   /** E4: the namespace, its schema and its documents. */
   delete(name: string): Answer {
-    const { record } = this.find(name);
+    const namespace = this.find(name);
+    const { record } = namespace;
     if (record.readOnly) throw readOnlyError(name);
     const saved = this.store.savedTable(record.number);
     durably(() => this.store.remove(record));
     this.storage.snapshots.discard(saved);
+    this.storage.memory.forget(namespace);
     this.namespaces.delete(name);
     return { status: "OK" };
   }

@@ -42,6 +42,52 @@ function parseExactNumber(text: string): number | bigint {
   return BigInt(text);
 }
 
+/** Units of text that are turned into bytes together. */
+const PRINTED_UNITS = 1024 * 1024;
+
+/**
+ * Prints as `writeJson` does, into bytes piece by piece: an answer of hundreds of megabytes never is one text, which would
+ * have to fit into the heap several times over.
+ */
+export function printJson(value: Printable): Buffer[] {
+  const buffers: Buffer[] = [];
+  let pieces: string[] = [];
+  let units = 0;
+  const flush = () => {
+    buffers.push(Buffer.from(pieces.join("")));
+    pieces = [];
+    units = 0;
+  };
+  const add = (piece: string) => {
+    pieces.push(piece);
+    units += piece.length;
+    if (units >= PRINTED_UNITS) flush();
+  };
+  print(value, add);
+  if (units > 0) flush();
+  return buffers;
+}
+
+function print(value: Printable, add: (piece: string) => void): void {
+  if (value === null || typeof value !== "object" || value instanceof Float32Array) add(writeJson(value));
+  else if (Array.isArray(value)) {
+    value.forEach((element: Printable, i) => {
+      add(i === 0 ? "[" : ",");
+      print(element, add);
+    });
+    add(value.length === 0 ? "[]" : "]");
+  } else {
+    let separator = "{";
+    for (const [key, member] of Object.entries(value as Record<string, Printable | undefined>)) {
+      if (member === undefined) continue;
+      add(`${separator}${JSON.stringify(key)}:`);
+      print(member, add);
+      separator = ",";
+    }
+    add(separator === "{" ? "{}" : "}");
+  }
+}
+
 /** Prints compact JSON; bigints as integers, float32 vectors as the shortest decimals that read back the same. */
 export function writeJson(value: Printable): string {
   if (value === null) return "null";

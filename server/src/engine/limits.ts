@@ -3,6 +3,12 @@ export const LIMITS = {
   namespaceNameChars: 128,
   attributeNameBytes: 128,
   attributesPerNamespace: 1_024,
+  /** Chosen here: what the maps from ids to documents hold with room to spare. */
+  documentsPerNamespace: 15_000_000,
+  /** Chosen here: documents that one write may upsert, patch or delete by id. */
+  documentsPerWrite: 5_000_000,
+  /** Chosen here: values of one list of a filter. */
+  filterValues: 5_000_000,
   idBytes: 64,
   attributeValueBytes: 8 * 1024 * 1024,
   filterableValueBytes: 4 * 1024,
@@ -14,10 +20,19 @@ export const LIMITS = {
   aggregationGroups: 10_000,
   fullTextQueryChars: 1_024,
   subQueries: 16,
+  /** Of one namespace; a kNN takes 2 and an aggregation 4. */
+  queryPermits: 16,
   listPageRows: 1_000,
+  exportPageRows: 10_000,
+  /** Chosen here: logical bytes from which a page of the export ends early. */
+  exportPageBytes: 32 * 1024 * 1024,
   recallSamples: 200,
   /** Chosen here: a pattern becomes an automaton of about this many states, and matching costs text × states. */
   patternChars: 1_024,
+  /** Chosen here: objects and lists of one body; many more than the rows that can be written within a client's time-out. */
+  bodyContainers: 4_000_000,
+  /** Chosen here: nesting of objects and lists of a body. */
+  bodyDepth: 512,
   /** Chosen here: logical bytes of all rows of one answer. Printed as JSON they stay below the longest text V8 can make. */
   answerBytes: 128 * 1024 * 1024,
   /** Chosen here: clauses of a request times the documents each may have to be asked about, judged before it runs. */

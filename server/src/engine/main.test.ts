@@ -1,14 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ENGINE_KEY, type EngineChild, exitOf, forkEngine } from "../../test/engine-child.js";
 import { runs } from "../../test/long-runs.js";
-
-const MAIN = new URL("./main.ts", import.meta.url).pathname;
-
-type Message = { type: "listening"; port: number } | { type: "failed"; message: string };
 
 const ROUNDS = runs(10);
 
@@ -23,25 +20,10 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function start(env: NodeJS.ProcessEnv = {}): Promise<{ child: ChildProcess; message: Message }> {
-  const child = fork(MAIN, [], {
-    execArgv: ["--import", "tsx"],
-    env: { ...process.env, LAYER_ENGINE_DATA_DIR: directory, LAYER_ENGINE_API_KEY: "k", ...env },
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
-  children.push(child);
-  let stderr = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const message = await new Promise<Message>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the engine said nothing: ${stderr}`)), 30_000);
-    child.once("message", (said) => {
-      clearTimeout(timer);
-      resolve(said as Message);
-    });
-  });
-  return { child, message };
+async function start(env: NodeJS.ProcessEnv = {}): Promise<EngineChild> {
+  const started = await forkEngine(directory, env);
+  children.push(started.child);
+  return started;
 }
 
 async function listening(env?: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; url: string }> {
@@ -50,16 +32,10 @@ async function listening(env?: NodeJS.ProcessEnv): Promise<{ child: ChildProcess
   return { child, url: `http://127.0.0.1:${message.port}` };
 }
 
-const exited = (child: ChildProcess) =>
-  new Promise<number | null>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode);
-    else child.once("exit", (code) => resolve(code));
-  });
-
 async function post(url: string, path: string, body: unknown): Promise<{ status: number; body: unknown }> {
   const response = await fetch(url + path, {
     method: "POST",
-    headers: { authorization: "Bearer k", "content-type": "application/json" },
+    headers: { authorization: `Bearer ${ENGINE_KEY}`, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
   return { status: response.status, body: await response.json() };
@@ -104,7 +80,7 @@ describe("the engine process", () => {
         const load = writeUntilKilled(url, newest);
         setTimeout(() => child.kill("SIGKILL"), 100 + (round % 5) * 90);
         const { acknowledged, sent } = await load;
-        await exited(child);
+        await exitOf(child);
         expect(acknowledged).toBeGreaterThan(newest);
 
         const reopened = await listening();
@@ -125,7 +101,7 @@ describe("the engine process", () => {
         });
         expect((found.body as { rows: Row[] }).rows).toHaveLength(20);
         reopened.child.kill("SIGKILL");
-        await exited(reopened.child);
+        await exitOf(reopened.child);
       }
     },
     60_000 + ROUNDS * 10_000,
@@ -136,7 +112,7 @@ describe("the engine process", () => {
     await post(first.url, "/v2/namespaces/a", { upsert_rows: [{ id: 1 }] });
     first.child.kill("SIGTERM");
     const second = await listening();
-    expect(await exited(first.child)).toBe(0);
+    expect(await exitOf(first.child)).toBe(0);
     const { body } = await post(second.url, "/v2/namespaces/a/query", { limit: 1 });
     expect(body).toMatchObject({ rows: [{ id: 1 }] });
   }, 60_000);
@@ -144,7 +120,7 @@ describe("the engine process", () => {
   it("ends by itself when its parent is gone", async () => {
     const { child } = await listening();
     child.disconnect();
-    expect(await exited(child)).toBe(0);
+    expect(await exitOf(child)).toBe(0);
   }, 60_000);
 
   it("refuses a bad start in one line that names the thing and what to do", async () => {
@@ -164,7 +140,7 @@ describe("the engine process", () => {
       const { child, message } = await start(env);
       expect(message).toEqual({ type: "failed", message: expect.stringContaining(fragment) });
       expect((message as { message: string }).message).not.toContain("\n");
-      expect(await exited(child)).toBe(1);
+      expect(await exitOf(child)).toBe(1);
     }
     taken.close();
   }, 60_000);

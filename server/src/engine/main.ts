@@ -71,10 +71,14 @@ function logLine(fields: Record<string, string>): void {
 
 /** Saves tables between requests for as long as the process runs. */
 function keepTidy(engine: Engine): NodeJS.Timeout {
+  let isBusy = false;
   const tidy = (): void => {
-    if (engine.tidy(IDLE_MS)) setImmediate(tidy);
+    isBusy = engine.tidy(IDLE_MS);
+    if (isBusy) setImmediate(tidy);
   };
-  return setInterval(tidy, TIDY_MS);
+  return setInterval(() => {
+    if (!isBusy) tidy();
+  }, TIDY_MS);
 }
 
 async function main(): Promise<void> {

@@ -4,10 +4,12 @@
  */
 import { EngineError } from "./errors.js";
 import type { Id } from "./ids.js";
-import { isSameSchema } from "./schema/schema.js";
+import type { Holder, TableMemory } from "./memory.js";
+import { isSameSchema, type Schema } from "./schema/schema.js";
 import type { NamespaceRecord } from "./store/namespace-record.js";
 import type { Snapshots } from "./store/snapshots.js";
 import type { Store } from "./store/store.js";
+import { rowHeapBytes } from "./table/heap-bytes.js";
 import { Table } from "./table/table.js";
 import type { Row } from "./values.js";
 
@@ -22,9 +24,10 @@ const CATCH_UP_SHARE = 0.5;
 export interface Storage {
   readonly store: Store;
   readonly snapshots: Snapshots;
+  readonly memory: TableMemory;
 }
 
-export class Namespace {
+export class Namespace implements Holder {
   private loaded: Table | null;
   private current: NamespaceRecord;
   /** Documents changed since the saved table; all of them when there is none. */
@@ -40,18 +43,32 @@ export class Namespace {
     this.loaded = isNew ? tableFor(record) : null;
   }
 
+  get name(): string {
+    return this.current.name;
+  }
+
   get record(): NamespaceRecord {
     return this.current;
   }
 
-  /** The documents in memory, read on first use. */
+  /** The documents in memory, read when they are not there. Throws 400 when they do not fit. */
   get table(): Table {
     this.loaded ??= this.load();
+    this.storage.memory.touch(this);
     return this.loaded;
   }
 
+  get heapBytes(): number {
+    return this.loaded?.heapBytes ?? 0;
+  }
+
+  unload(): void {
+    this.loaded = null;
+  }
+
   private load(): Table {
-    const { store, snapshots } = this.storage;
+    const { store, snapshots, memory } = this.storage;
+    memory.admit(this, this.current.heapBytes);
     const restored = snapshots.restore(this.current);
     if (restored !== null) {
       this.changed = restored.changed;
@@ -63,11 +80,23 @@ export class Namespace {
     return table;
   }
 
+  /** Throws 400 when a write that takes so much memory while it is worked on does not fit. */
+  admitWrite(bytes: number): void {
+    void this.table;
+    this.storage.memory.admitWrite(this, bytes);
+  }
+
   /** Makes a change durable, then visible. When it throws, neither has happened. */
   apply(next: NamespaceRecord, changes: ReadonlyMap<Id, Row | null>): void {
     const { table } = this;
-    const { store, snapshots } = this.storage;
-    const record = changes.size === 0 ? next : { ...next, commit: next.commit + 1 };
+    const { store, snapshots, memory } = this.storage;
+    const growth = growthOf(changes, next.schema);
+    memory.admit(this, growth);
+    const record = {
+      ...next,
+      commit: next.commit + (changes.size === 0 ? 0 : 1),
+      heapBytes: table.heapBytes + growth,
+    };
     const changed = this.changed + changes.size;
     const saved = store.savedTable(record.number);
     const keepsSaved =
@@ -96,6 +125,13 @@ export class Namespace {
     yield* this.storage.snapshots.save(this.current, this.table);
     this.changed = 0;
   }
+}
+
+/** Heap bytes that the new documents will take; what they replace stays for a while. */
+function growthOf(changes: ReadonlyMap<Id, Row | null>, schema: Schema): number {
+  let bytes = 0;
+  for (const row of changes.values()) if (row !== null) bytes += rowHeapBytes(row, schema);
+  return bytes;
 }
 
 function tableFor(record: NamespaceRecord): Table {

@@ -1,7 +1,9 @@
 /** The filter operators: which types each takes, what it expects, and how it judges a value. */
 import { compareNullable, compareScalars } from "../compare.js";
+import { badRequest } from "../errors.js";
 import { normalInteger } from "../ids.js";
 import type { Json } from "../json.js";
+import { LIMITS } from "../limits.js";
 import type { Attribute } from "../schema/attribute.js";
 import type { ScalarType } from "../schema/attribute-type.js";
 import type { Schema } from "../schema/schema.js";
@@ -78,6 +80,9 @@ function literal(leaf: RawLeaf, of: ScalarType, expected: string): Scalar {
 /** The operand as a list of literals; null elements stay. `undefined` when it is no list or an element does not fit. */
 function literals(operand: Json, of: ScalarType): (Scalar | null)[] | undefined {
   if (!Array.isArray(operand)) return undefined;
+  if (operand.length > LIMITS.filterValues) {
+    throw badRequest(`filter has a list of ${operand.length} values, limit is ${LIMITS.filterValues}`);
+  }
   const values: (Scalar | null)[] = [];
   for (const element of operand) {
     const value = element === null ? null : toLiteral(element, of);

@@ -87,7 +87,13 @@ export async function delay(fault: FaultRule | null): Promise<void> {
 }
 
 /** Sends the head and half of a body, then cuts the connection. */
-export function sendHalf(response: ServerResponse, status: number, contentType: string, body: Buffer): void {
-  response.writeHead(status, { "content-type": contentType, "content-length": body.length });
-  response.write(body.subarray(0, body.length >> 1), () => response.destroy());
+export function sendHalf(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: readonly Buffer[],
+): void {
+  const whole = Buffer.concat(body);
+  response.writeHead(status, { "content-type": contentType, "content-length": whole.length });
+  response.write(whole.subarray(0, whole.length >> 1), () => response.destroy());
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Json } from "../json.js";
-import { LANGUAGES } from "../schema/full-text.js";
+import { LANGUAGES } from "../schema/languages.js";
 import { startTestEngine, type TestEngine } from "./test-engine.js";
 
 let t: TestEngine;

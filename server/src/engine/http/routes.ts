@@ -15,7 +15,12 @@ export interface Call {
 }
 
 export interface Route {
-  readonly takesBody: boolean;
+  /** How large a body it takes, if any. */
+  readonly body: "none" | "write" | "other";
+  /** Whether it counts against the queries that a namespace may have under way. */
+  readonly isQuery: boolean;
+  /** Whether anyone may ask, without a key. */
+  readonly isOpen: boolean;
   readonly status: number;
   readonly run: (call: Call) => Printable;
 }
@@ -26,8 +31,12 @@ export interface Match {
   readonly token: string;
 }
 
-const read = (run: Route["run"], status = 200): Route => ({ takesBody: false, status, run });
-const post = (run: Route["run"]): Route => ({ takesBody: true, status: 200, run });
+type Run = Route["run"];
+const base = { isQuery: false, isOpen: false, status: 200 } as const;
+const read = (run: Run): Route => ({ ...base, body: "none", run });
+const post = (run: Run): Route => ({ ...base, body: "other", run });
+const write = (run: Run): Route => ({ ...base, body: "write", run });
+const query = (run: Run): Route => ({ ...base, body: "other", isQuery: true, run });
 const refuse = (feature: string): Route =>
   read(() => {
     throw unsupported(feature);
@@ -36,10 +45,10 @@ const refuse = (feature: string): Route =>
 /** `*` stands for a namespace, `+` for a token. */
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   "v2/namespaces/*": {
-    POST: post(({ engine, namespace, body }) => engine.write(namespace, body)),
+    POST: write(({ engine, namespace, body }) => engine.write(namespace, body)),
     DELETE: read(({ engine, namespace }) => engine.delete(namespace)),
   },
-  "v2/namespaces/*/query": { POST: post(({ engine, namespace, body }) => engine.query(namespace, body)) },
+  "v2/namespaces/*/query": { POST: query(({ engine, namespace, body }) => engine.query(namespace, body)) },
   "v2/namespaces/*/explain_query": {
     POST: post(({ engine, namespace, body }) => engine.explain(namespace, body)),
   },
@@ -53,18 +62,21 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
     POST: post(({ engine, namespace, body }) => engine.updateSchema(namespace, body)),
   },
   "v1/namespaces/*/hint_cache_warm": {
-    GET: read(({ engine, namespace }) => engine.hintCacheWarm(namespace), 202),
+    GET: { ...read(({ engine, namespace }) => engine.hintCacheWarm(namespace)), status: 202 },
   },
   "v1/namespaces/*/_debug/recall": {
-    POST: post(({ engine, namespace, body }) => engine.recall(namespace, body)),
+    POST: query(({ engine, namespace, body }) => engine.recall(namespace, body)),
   },
+  health: { GET: { ...read(({ engine }) => engine.health()), isOpen: true } },
   "v1/namespaces": { GET: read(({ engine, query }) => engine.list(readListOptions(query))) },
   "v1/namespaces/*": {
-    GET: refuse('the columnar export; query with rank_by ["id","asc"] and page by id instead'),
+    GET: read(({ engine, namespace, query }) => engine.export(namespace, query.get("cursor") || null)),
     POST: refuse("the v1 write; use /v2/namespaces/{namespace}"),
   },
   "v1/namespaces/*/query": { POST: refuse("the v1 query; use /v2/namespaces/{namespace}/query") },
-  "v2/namespaces/*/async": { POST: post(({ engine, namespace, body }) => engine.startCopy(namespace, body)) },
+  "v2/namespaces/*/async": {
+    POST: write(({ engine, namespace, body }) => engine.startCopy(namespace, body)),
+  },
   "v1/namespaces/*/operations/+": {
     GET: read(({ engine, namespace, token }) => engine.operation(namespace, token)),
   },

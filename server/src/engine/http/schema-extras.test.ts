@@ -263,7 +263,6 @@ describe("what this engine leaves out", () => {
     const reply = await t.write(t.fresh(), { upsert_rows: [{ id: 1 }], encryption });
     expect([reply.status, reply.body.error]).toEqual([400, "Malformed Cloud KMS crypto key: mykey"]);
     for (const [method, path] of [
-      ["GET", "/v1/namespaces/a"],
       ["POST", "/v1/namespaces/a"],
       ["POST", "/v1/namespaces/a/query"],
     ] as const) {

@@ -1,6 +1,8 @@
+import { once } from "node:events";
+import { request } from "node:http";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createEngineServer } from "./server.js";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createEngineServer, type EngineServerLimits } from "./server.js";
 import { startTestEngine, type TestEngine } from "./test-engine.js";
 
 let t: TestEngine;
@@ -118,24 +120,23 @@ describe("transport and errors", () => {
 });
 
 describe("body limits", () => {
-  const serve = async (bodyBytes: number, totalBytes: number) => {
-    const server = createEngineServer({ engine: t.engine, apiKey: "k", limits: { bodyBytes, totalBytes } });
+  const serve = async (limits: Partial<EngineServerLimits>) => {
+    const server = createEngineServer({ engine: t.engine, apiKey: "k", limits });
     const port = await server.listen(0, "127.0.0.1");
-    const post = async (body: string | Buffer, headers: Record<string, string> = {}) => {
+    const post = async (body: string | Buffer, headers: Record<string, string> = {}, path = "limited") => {
       const init = {
         method: "POST",
         body: body as string,
         headers: { authorization: "Bearer k", ...headers },
       };
-      const response = await fetch(`http://127.0.0.1:${port}/v2/namespaces/limited`, init);
-      await response.text();
-      return response;
+      const response = await fetch(`http://127.0.0.1:${port}/v2/namespaces/${path}`, init);
+      return { status: response.status, headers: response.headers, text: await response.text() };
     };
-    return { post, close: () => server.close(100) };
+    return { post, url: `http://127.0.0.1:${port}/v2/namespaces`, close: () => server.close(100) };
   };
 
   it("answers 413 to a body over the limit, before or after unzipping", async () => {
-    const { post, close } = await serve(1_000, 10_000);
+    const { post, close } = await serve({ writeBytes: 1_000, receivedBytes: 10_000 });
     expect((await post(" ".repeat(1_001))).status).toBe(413);
     expect((await post(gzipSync(" ".repeat(5_000)), { "content-encoding": "gzip" })).status).toBe(413);
     expect((await post(" ".repeat(999))).status).toBe(400);
@@ -143,10 +144,60 @@ describe("body limits", () => {
   });
 
   it("answers 429 with Retry-After while the budget for bodies in flight is used up", async () => {
-    const { post, close } = await serve(1_000, 500);
+    const { post, close } = await serve({ writeBytes: 1_000, receivedBytes: 500 });
     const reply = await post(" ".repeat(600));
     expect([reply.status, reply.headers.get("retry-after")]).toEqual([429, "1"]);
     expect((await post(" ".repeat(400))).status).toBe(400);
+    await close();
+  });
+
+  it("lets only writes be as large as writes may be", async () => {
+    const { post, close } = await serve({ writeBytes: 5_000, otherBytes: 1_000 });
+    const filters = ["a", "In", Array.from({ length: 400 }, (_, i) => i)];
+    expect(await post(JSON.stringify({ limit: 1, filters }), {}, "limited/query")).toMatchObject({
+      status: 413,
+      text: expect.stringContaining("limit is 1000 bytes"),
+    });
+    expect((await post(JSON.stringify({ upsert_rows: [{ id: 1, a: "x".repeat(4_000) }] }))).status).toBe(200);
+    await close();
+  });
+
+  it("refuses a body for the memory it would take before it is parsed, as none that could fit later", async () => {
+    const { post, close } = await serve({ parsedBytes: 1_000_000 });
+    expect(await post(`{"upsert_rows":[${"{},".repeat(20_000)}{}]}`)).toMatchObject({
+      status: 413,
+      text: expect.stringMatching(/would take about \d+ bytes of memory, limit is 1000000/),
+    });
+    await close();
+  });
+
+  it("refuses ten million empty rows at once, and nesting that no request needs", async () => {
+    const started = process.cpuUsage();
+    const { status, text } = await t.write("limited", `{"upsert_rows":[${"{},".repeat(9_999_999)}{}]}`);
+    expect([status, text]).toEqual([413, expect.stringContaining("4000000 objects and lists, got 10000002")]);
+    expect(process.cpuUsage(started).user / 1e6).toBeLessThan(1.5);
+    const deep = await t.query("limited", `${"[".repeat(513)}${"]".repeat(513)}`);
+    expect([deep.status, deep.text]).toEqual([400, expect.stringContaining("nested too deeply: 513 levels")]);
+  });
+
+  it("refuses to work while answers that were asked for are not read", async () => {
+    const upsert_rows = Array.from({ length: 5 }, (_, id) => ({ id, a: "x".repeat(6_000_000) }));
+    await t.write("answers", { upsert_rows, schema: { a: { type: "string", filterable: false } } });
+    const { post, url, close } = await serve({ answerBytes: 1_000_000 });
+    const body = JSON.stringify({ limit: 5, include_attributes: true });
+    const unread = request(`${url}/answers/query`, {
+      method: "POST",
+      headers: { authorization: "Bearer k" },
+    });
+    unread.end(body);
+    await once(unread, "response");
+    const refused = await post(body, {}, "answers/query");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    unread.destroy();
+    unread.on("error", () => {});
+    const isServed = async () => expect((await post(body, {}, "answers/query")).status).toBe(200);
+    await vi.waitFor(isServed, { timeout: 10_000 });
+    expect((await post(body, {}, "answers/query")).status).toBe(200);
     await close();
   });
 });

@@ -3,28 +3,7 @@ import { badRequest, wrongShape } from "../errors.js";
 import { isInteger, isObject, type Json, type JsonObject } from "../json.js";
 import type { AttributeType } from "./attribute-type.js";
 import { isText } from "./attribute-type.js";
-
-export const LANGUAGES = [
-  "arabic",
-  "danish",
-  "dutch",
-  "english",
-  "finnish",
-  "french",
-  "german",
-  "greek",
-  "hungarian",
-  "italian",
-  "norwegian",
-  "portuguese",
-  "romanian",
-  "russian",
-  "spanish",
-  "swedish",
-  "tamil",
-  "turkish",
-] as const;
-export type Language = (typeof LANGUAGES)[number];
+import { LANGUAGES, type Language } from "./languages.js";
 
 export const TOKENIZERS = [
   "word_v0",

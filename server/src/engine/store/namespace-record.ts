@@ -10,6 +10,8 @@ export interface NamespaceRecord {
   readonly number: number;
   /** How many writes have changed its documents. */
   readonly commit: number;
+  /** Estimated heap bytes of its table, so that it is known before it is read. */
+  readonly heapBytes: number;
   readonly schema: Schema;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
@@ -25,8 +27,12 @@ export interface NamespaceRecord {
 }
 
 type StoredSchema = { idType: IdType | null; metric: Metric | null; attributes: [string, Attribute][] };
-/** `commit` came with format 2. */
-type StoredRecord = Omit<NamespaceRecord, "schema" | "commit"> & { schema: StoredSchema; commit?: number };
+/** `commit` and `heapBytes` came with format 2. */
+type StoredRecord = Omit<NamespaceRecord, "schema" | "commit" | "heapBytes"> & {
+  schema: StoredSchema;
+  commit?: number;
+  heapBytes?: number;
+};
 
 export function printRecord(record: NamespaceRecord): string {
   const stored: StoredRecord = { ...record, schema: storedSchema(record.schema) };
@@ -47,6 +53,7 @@ export function parseRecord(text: string): NamespaceRecord {
   return {
     ...stored,
     commit: stored.commit ?? 0,
+    heapBytes: stored.heapBytes ?? 0,
     schema: { ...stored.schema, attributes: new Map(stored.schema.attributes) },
   };
 }

@@ -10,13 +10,14 @@
 import type { Id, IdType } from "../ids.js";
 import type { Attribute } from "../schema/attribute.js";
 import { isTextual } from "../schema/attribute-type.js";
-import type { Schema } from "../schema/schema.js";
+import { EMPTY_SCHEMA, type Schema } from "../schema/schema.js";
 import { createAnalyzer } from "../text/analyzer.js";
 import { type Row, type Value, valueBytes } from "../values.js";
 import { Bitset } from "./bitset.js";
 import type { Column } from "./column.js";
 import { createColumn } from "./columns.js";
 import { DamagedFrames, type FrameReader, type FrameWriter } from "./frames.js";
+import { rowHeapBytes } from "./heap-bytes.js";
 import { TextIndex } from "./text-index.js";
 import { putNumbers, putTexts, takeNumbers, takeTexts } from "./value-frames.js";
 import { ValueIndex } from "./value-index.js";
@@ -41,9 +42,12 @@ export class Table {
   private readonly slotOf = new Map<Id, number>();
   private liveSlots = new Bitset(0);
   private fields = new Map<string, Field>();
-  private idType: IdType | null = null;
+  private schema: Schema = EMPTY_SCHEMA;
   private dead = 0;
+  /** How often slots were renumbered. */
+  renumbered = 0;
   private bytes = 0;
+  private heap = 0;
 
   /** Slots handed out so far, dead ones included: the length of every per-slot array. */
   get slotCount(): number {
@@ -57,6 +61,11 @@ export class Table {
   /** Logical bytes of the live documents, ids included. */
   get logicalBytes(): number {
     return this.bytes;
+  }
+
+  /** Estimated heap bytes of all documents, dead slots included; see `heap-bytes.ts`. */
+  get heapBytes(): number {
+    return this.heap;
   }
 
   /** The live slots; callers must not change it. */
@@ -105,7 +114,7 @@ export class Table {
 
   /** Makes fields and indexes match the schema, building indexes that are new over the documents there are. */
   adopt(schema: Schema): void {
-    this.idType = schema.idType;
+    this.schema = schema;
     const fields = new Map<string, Field>();
     for (const [name, attribute] of schema.attributes) {
       const current = this.fields.get(name);
@@ -146,7 +155,8 @@ export class Table {
     this.ids.push(id);
     this.slotOf.set(id, slot);
     this.liveSlots.add(slot);
-    this.bytes += idBytes(id, this.idType);
+    this.bytes += idBytes(id, this.schema.idType);
+    this.heap += rowHeapBytes(row, this.schema);
     for (const [name, value] of row) {
       const field = this.fields.get(name);
       if (field === undefined) throw new Error(`attribute '${name}' is not in the table's schema`);
@@ -164,7 +174,7 @@ export class Table {
     this.slotOf.delete(id);
     this.liveSlots.remove(slot);
     this.dead++;
-    this.bytes -= idBytes(id, this.idType);
+    this.bytes -= idBytes(id, this.schema.idType);
     for (const { attribute, column, text } of this.fields.values()) {
       const value = column.get(slot);
       if (value === null) continue;
@@ -180,7 +190,9 @@ export class Table {
   }
 
   private compact(): void {
+    this.renumbered++;
     const kept = this.liveSlots.slots();
+    this.heap *= kept.length / this.ids.length;
     const target = new Int32Array(this.ids.length).fill(-1);
     kept.forEach((old, slot) => {
       target[old] = slot;
@@ -201,10 +213,10 @@ export class Table {
   /** Puts the table into a file, a few milliseconds' worth at each step; it must not change until the last. */
   *save(out: FrameWriter): Iterable<void> {
     const slots = this.ids.length;
-    out.put(Float64Array.of(slots, this.bytes));
+    out.put(Float64Array.of(slots, this.bytes, this.heap));
     for (let from = 0; from < slots; from += SAVED_IDS) {
       const ids = this.ids.slice(from, from + SAVED_IDS);
-      if (this.idType === "uint") putNumbers(out, ids as (number | bigint)[]);
+      if (this.schema.idType === "uint") putNumbers(out, ids as (number | bigint)[]);
       else putTexts(out, ids as string[]);
       yield;
     }
@@ -218,9 +230,10 @@ export class Table {
   /** The table of `save`, whose schema the reader must know. Throws DamagedFrames. */
   static load(source: FrameReader, schema: Schema): Table {
     const table = new Table();
-    table.idType = schema.idType;
-    const [slots = 0, bytes = 0] = source.fill(new Float64Array(2));
+    table.schema = schema;
+    const [slots = 0, bytes = 0, heap = 0] = source.fill(new Float64Array(3));
     table.bytes = bytes;
+    table.heap = heap;
     table.loadIds(source, slots);
     for (const [name, attribute] of schema.attributes) {
       table.fields.set(name, loadField(source, attribute, slots));
@@ -231,7 +244,7 @@ export class Table {
   private loadIds(source: FrameReader, slots: number): void {
     while (this.ids.length < slots) {
       const count = Math.min(SAVED_IDS, slots - this.ids.length);
-      const ids: Id[] = this.idType === "uint" ? takeNumbers(source, count) : takeTexts(source, count);
+      const ids: Id[] = this.schema.idType === "uint" ? takeNumbers(source, count) : takeTexts(source, count);
       for (const id of ids) this.ids.push(id);
     }
     this.liveSlots = Bitset.load(source, slots);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
-import { LANGUAGES, parseFullText, TOKENIZERS } from "../schema/full-text.js";
+import { parseFullText, TOKENIZERS } from "../schema/full-text.js";
+import { LANGUAGES } from "../schema/languages.js";
 import { ANALYSIS_VERSION } from "./analysis-version.js";
 import { createAnalyzer } from "./analyzer.js";
 import { stopWords } from "./stop-words.js";

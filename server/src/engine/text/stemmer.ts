@@ -1,9 +1,6 @@
 /** Snowball stemmers by language, with a bounded memo: real text repeats its words, and stemming is the slow step. */
 import snowball from "snowball-stemmers";
-import type { Language } from "../schema/full-text.js";
-
-/** The library has no Greek; there words stay whole. */
-export const LANGUAGES_WITHOUT_STEMMER: readonly Language[] = ["greek"];
+import { LANGUAGES_WITHOUT_STEMMER, type Language } from "../schema/languages.js";
 
 const MEMO_WORDS_MAX = 50_000;
 

@@ -17,7 +17,7 @@ import { stopwords as spanish } from "@orama/stopwords/spanish";
 import { stopwords as swedish } from "@orama/stopwords/swedish";
 import { stopwords as tamil } from "@orama/stopwords/tamil";
 import { stopwords as turkish } from "@orama/stopwords/turkish";
-import type { Language } from "../schema/full-text.js";
+import type { Language } from "../schema/languages.js";
 
 const LISTS: Readonly<Record<Language, readonly string[]>> = {
   arabic,

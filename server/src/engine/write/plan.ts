@@ -71,6 +71,7 @@ export function planWrite(before: Before, request: WriteRequest, limits: Adjusta
     documents.deletes,
     conditionFor(request.deleteCondition, "delete_condition"),
   );
+  checkNamespaceSize(overlay);
   const listed = (part: unknown, ids: readonly Id[]) => (part === null ? null : ids);
   return {
     schema,
@@ -84,6 +85,18 @@ export function planWrite(before: Before, request: WriteRequest, limits: Adjusta
       queried: isQueried(request),
     },
   };
+}
+
+function checkNamespaceSize({ table, changes }: Overlay): void {
+  const max = LIMITS.documentsPerNamespace;
+  // Nearly always plain before the new ones among the changes are counted.
+  if (table.rowCount + changes.size <= max) return;
+  let rows = table.rowCount;
+  for (const [id, row] of changes) {
+    if (row === null) rows--;
+    else if (table.slot(id) === undefined) rows++;
+  }
+  if (rows > max) throw badRequest(`namespace would hold too many documents: ${rows}, limit is ${max}`);
 }
 
 /** Filters ask every document, conditions the documents that are sent. */

@@ -5,6 +5,7 @@
 import { badRequest, EngineError, unsupported, wrongShape } from "../errors.js";
 import { readRawId } from "../ids.js";
 import { describeKind, isObject, type Json, type JsonObject } from "../json.js";
+import { LIMITS } from "../limits.js";
 import { readBody, readBoolean, readVariant } from "../request-fields.js";
 import { METRICS, type Metric } from "../schema/attribute.js";
 
@@ -90,6 +91,7 @@ function readRows(value: Json | undefined, path: string): IncomingDocument[] | n
   if (value === undefined || value === null) return null;
   if (!Array.isArray(value))
     throw wrongShape(path, `invalid type: ${describeKind(value)}, expected a sequence`);
+  checkCount(value, path);
   return value.map((row, i) => {
     const where = `${path}[${i}]`;
     if (!isObject(row)) throw wrongShape(where, `invalid type: ${describeKind(row)}, expected a map`);
@@ -106,6 +108,7 @@ function readColumns(value: Json | undefined, path: string): IncomingDocument[] 
   if (ids === undefined) throw wrongShape(path, "missing field `id`");
   if (!Array.isArray(ids))
     throw wrongShape(`${path}.id`, "data did not match any variant of untagged enum IdVec");
+  checkCount(ids, `${path}.id`);
   const columns = Object.entries(value).filter(([name]) => name !== "id");
   for (const [name, column] of columns) {
     if (!Array.isArray(column)) {
@@ -127,7 +130,16 @@ function readDeletes(value: Json | undefined): RawId[] | null {
   if (value === undefined || value === null) return null;
   if (!Array.isArray(value))
     throw wrongShape("deletes", "data did not match any variant of untagged enum IdVec");
+  checkCount(value, "deletes");
   return value.map((id, i) => readRawId(id, `deletes[${i}]`, "IdVec"));
+}
+
+function checkCount(documents: readonly Json[], path: string): void {
+  if (documents.length > LIMITS.documentsPerWrite) {
+    throw badRequest(
+      `${path} has too many documents: ${documents.length}, limit is ${LIMITS.documentsPerWrite}; send fewer at once`,
+    );
+  }
 }
 
 function readDeleteByFilter(body: JsonObject): WriteRequest["deleteByFilter"] {
