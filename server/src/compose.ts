@@ -169,7 +169,7 @@ export async function compose(
     { corsOrigins: config.corsOrigins, validateResponses: config.validateResponses },
   );
   return {
-    served: { app, drain, log, metrics, newId: randomUUID },
+    served: { ...app, drain, log, metrics, newId: randomUUID },
     storeLocation: store.location,
     engineUrl: store.engineUrl,
     stores,
