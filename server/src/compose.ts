@@ -157,7 +157,7 @@ export async function compose(
       clock,
       log,
       newId: randomUUID,
-      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey),
+      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey, { isWellKnown: config.usesLocalKey }),
       bodies: {
         maxBytes: limits.bodyMaxBytes,
         parsedMaxBytes: limits.parsedBodyMaxBytes,

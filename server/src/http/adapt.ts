@@ -10,7 +10,7 @@ import type { BytesReply } from "../generated/handlers.js";
 import type { Adapt, Route } from "../generated/routes.js";
 import type { Principal } from "../principal.js";
 import { authorise } from "./access.js";
-import { type Authenticate, anonymous } from "./auth.js";
+import { type Authenticate, anonymous, type Credentials } from "./auth.js";
 import { type BodyLimits, noBody, readBody } from "./body.js";
 import type { CallContext } from "./call-context.js";
 import { CallerSignal } from "./caller-signal.js";
@@ -72,7 +72,7 @@ async function serveRoute(
     if (problem !== undefined) return sendPlainRefusal(response, problem);
     state.namespace = namespace;
   }
-  const principal = await identify(route, authenticate, request.headers.authorization);
+  const principal = await identify(route, authenticate, request.headers);
   state.principal = principal;
   authorise(route, principal, typeof namespace === "string" ? namespace : undefined);
 
@@ -90,17 +90,14 @@ async function serveRoute(
 }
 
 /** On a route open to everyone a key is welcome but never demanded. */
-async function identify(
-  route: Route,
-  authenticate: Authenticate,
-  authorization: string | undefined,
-): Promise<Principal> {
-  if (route.access !== "none") return authenticate(authorization);
-  if (authorization === undefined) return anonymous;
+async function identify(route: Route, authenticate: Authenticate, headers: Credentials): Promise<Principal> {
+  if (route.access !== "none") return authenticate(headers);
+  if (headers.authorization === undefined) return anonymous;
   try {
-    return await authenticate(authorization);
+    return await authenticate(headers);
   } catch (error) {
-    if (error instanceof AppError && error.code === "unauthorized") return anonymous;
+    if (error instanceof AppError && (error.code === "unauthorized" || error.code === "forbidden"))
+      return anonymous;
     throw error;
   }
 }
