@@ -105,7 +105,11 @@ export async function compose(
       metrics,
       spread: Math.random,
     },
-    { listingCacheTtlMs: config.listCacheTtlMs, consistency: consistencyOptions(config, replicaId) },
+    {
+      listingCacheTtlMs: config.listCacheTtlMs,
+      cacheBudgetMs: config.cacheBudgetMs,
+      consistency: consistencyOptions(config, replicaId),
+    },
   );
   const loops = createConsistencyLoops(domain.consistency, log, {
     pollIntervalMs: config.consistency.pollIntervalMs,

@@ -33,6 +33,7 @@ describe("the configuration", () => {
       bodyBudgetBytes: 1024 ** 3,
       corsOrigins: [],
       listCacheTtlMs: 10_000,
+      cacheBudgetMs: 200,
       logLevel: "info",
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -146,6 +147,7 @@ describe("the configuration", () => {
       LAYER_UPSTREAM_TIMEOUT_MS: "60000",
       LAYER_ENGINE_PORT: "8081",
       LAYER_CACHE_MAX_BYTES: String(4 * 1024 ** 3),
+      LAYER_CACHE_BUDGET_MS: "200",
       LAYER_BODY_BUDGET_BYTES: String(1024 ** 3),
       LAYER_CORS_ORIGINS: "none",
       LAYER_WORKERS: "1",

@@ -36,6 +36,8 @@ export interface Config {
   /** Name namespaces on `/metrics` to everyone. */
   readonly metricsPublic: boolean;
   readonly listCacheTtlMs: number;
+  /** Longest the document cache may hold a request up at a time, ms. */
+  readonly cacheBudgetMs: number;
   /** Intervals of stable reads, ms. */
   readonly consistency: {
     readonly pollIntervalMs: number;
@@ -141,6 +143,7 @@ function assemble(
     workers: values.workers,
     metricsPublic: values.metricsPublic,
     listCacheTtlMs: values.listCacheTtlMs,
+    cacheBudgetMs: values.cacheBudgetMs,
     consistency: Object.freeze({
       pollIntervalMs: values.consistencyPollIntervalMs,
       stablePollIntervalMs: values.consistencyStablePollIntervalMs,

@@ -154,6 +154,13 @@ export const settings = {
     min: MIB,
     max: Number.MAX_SAFE_INTEGER,
   }),
+  cacheBudgetMs: integer("LAYER_CACHE_BUDGET_MS", 200, {
+    unit: "ms",
+    meaning:
+      "longest a call of the document cache may hold a request up, a thousand documents at a time; above it the request goes on without, and the next two seconds as well (contract); Aerospike's own limit of 200 ms stands beside it",
+    min: 10,
+    max: 60_000,
+  }),
   aerospikeHosts: optionalText("AEROSPIKE_HOSTS", {
     unit: "addresses",
     meaning:
