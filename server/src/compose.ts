@@ -28,6 +28,7 @@ import type { ReplicaState } from "./domain/consistency/replica.js";
 import { createDomain } from "./domain/create-domain.js";
 import { createExposition } from "./domain/exposition.js";
 import { createHealth } from "./domain/health.js";
+import { LANGUAGES_WITHOUT_STEMMER } from "./engine/schema/languages.js";
 import { StartError } from "./errors.js";
 import { createDocumentsHandlers } from "./handlers/documents.js";
 import { createHealthHandlers } from "./handlers/health.js";
@@ -143,6 +144,10 @@ export async function compose(
     isLocationPublic: config.usesLocalKey,
     readinessTimeoutMs: limits.readinessTimeoutMs,
     worker: dependencies.worker,
+    engine:
+      config.upstream.kind === "embedded"
+        ? { languages_without_stemmer: [...LANGUAGES_WITHOUT_STEMMER] }
+        : undefined,
   });
   const app = createApp(
     {
@@ -161,7 +166,9 @@ export async function compose(
       clock,
       log,
       newId: randomUUID,
-      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey, { isWellKnown: config.usesLocalKey }),
+      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey, {
+        isWellKnown: config.usesLocalKey,
+      }),
       bodies: {
         maxBytes: limits.bodyMaxBytes,
         parsedMaxBytes: limits.parsedBodyMaxBytes,
