@@ -11,7 +11,7 @@ import type { Adapt, Route } from "../generated/routes.js";
 import type { Principal } from "../principal.js";
 import { authorise } from "./access.js";
 import { type Authenticate, anonymous, type Credentials } from "./auth.js";
-import { type BodyLimits, noBody, readBody } from "./body.js";
+import { type BodyLimits, type HeldBody, noBody, readBody } from "./body.js";
 import type { CallContext } from "./call-context.js";
 import { CallerSignal } from "./caller-signal.js";
 import type { Validate } from "./compiled-validation.js";
@@ -79,7 +79,7 @@ async function serveRoute(
   const held = route.body === "none" ? noBody : await readBody(request, bodies, route.call !== "raw");
   try {
     state.bytesIn = held.bytes.length;
-    const context = contextOf(request, principal);
+    const context = contextOf(request, principal, held.reserve);
     const call = await callOf(route, validate, request, context, held.bytes);
     const reply = toBytes(await invoke(call));
     checkReply?.(route, reply);
@@ -102,7 +102,7 @@ async function identify(route: Route, authenticate: Authenticate, headers: Crede
   }
 }
 
-function contextOf(request: Request, principal: Principal): CallContext {
+function contextOf(request: Request, principal: Principal, reserve: HeldBody["reserve"]): CallContext {
   const state = stateOf(request);
   const signal = new CallerSignal();
   state.onGone = () => signal.abort();
@@ -114,6 +114,7 @@ function contextOf(request: Request, principal: Principal): CallContext {
     rawQuery: mark < 0 ? "" : request.url.slice(mark + 1),
     signal,
     notes: state.notes,
+    reserve,
   };
 }
 
