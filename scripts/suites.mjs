@@ -166,7 +166,7 @@ export const SUITES = [
   })),
   {
     name: "TypeScript tests",
-    seconds: 330,
+    seconds: 450,
     command: [...vitest, skips, "generator", "clients", "server", "conformance"],
     count: countVitest,
   },
