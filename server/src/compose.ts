@@ -269,7 +269,7 @@ async function openStore(
 async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded" }, log: Log) {
   const dataDir = path.join(config.dataDir, "engine");
   await prepareDataDir(dataDir);
-  const { faults, indexLagMs } = config;
+  const { faults, indexLagMs, heapMib } = config;
   if (faults !== undefined || indexLagMs > 0)
     log.warn({ index_lag_ms: indexLagMs, faults: faults !== undefined }, "the engine simulates trouble");
   // The sources run through a loader during development; the entry is whatever this file itself is.
@@ -280,6 +280,7 @@ async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded
     port: config.port,
     apiKey: config.storeKey,
     indexLagMs,
+    heapMib,
     ...(faults === undefined ? {} : { faults }),
     onEvent: (event: EngineEvent) => logEngineEvent(log, event),
   };

@@ -28,6 +28,7 @@ describe("the configuration", () => {
         storeKey: "tpuf_local",
         faults: undefined,
         indexLagMs: 0,
+        heapMib: 0,
       },
       upstreamTimeoutMs: 60_000,
       bodyBudgetBytes: 1024 ** 3,
@@ -175,6 +176,7 @@ describe("the configuration", () => {
     /** Our own, of which the contract says nothing. */
     const own = {
       LAYER_ENGINE_FAULTS: "none",
+      LAYER_ENGINE_HEAP_MIB: "0",
       LAYER_ENGINE_INDEX_LAG_MS: "0",
       AEROSPIKE_USER: "none",
       AEROSPIKE_PASSWORD: "none",

@@ -17,6 +17,8 @@ export type UpstreamConfig =
       /** Rules of simulated trouble as JSON text; undefined when there is none. */
       readonly faults: string | undefined;
       readonly indexLagMs: number;
+      /** Heap of the engine's process; 0 leaves it to Node. */
+      readonly heapMib: number;
     }
   | { readonly kind: "remote"; readonly url: string; readonly storeKey: string };
 
@@ -129,6 +131,7 @@ function assemble(
         storeKey: values.storeKey ?? LOCAL_KEY,
         faults: values.engineFaults,
         indexLagMs: values.engineIndexLagMs,
+        heapMib: values.engineHeapMib,
       }
     : { kind: "remote", url, storeKey: values.storeKey ?? "" };
   return {

@@ -55,6 +55,13 @@ export const settings = {
     min: 0,
     max: 65_535,
   }),
+  engineHeapMib: integer("LAYER_ENGINE_HEAP_MIB", 0, {
+    unit: "MiB",
+    meaning:
+      "heap of the embedded engine's process, which bounds what a namespace and a write may take (docs/engine.md); 0 leaves it to Node: about a quarter of the machine's memory, 4 GiB at most",
+    min: 0,
+    max: 1_048_576,
+  }),
   engineFaults: optionalText("LAYER_ENGINE_FAULTS", {
     unit: "JSON list of rules",
     meaning:
