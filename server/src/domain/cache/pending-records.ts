@@ -51,17 +51,12 @@ export interface PendingRecords {
   ): Promise<readonly string[]>;
   /** Keeps records pending until the claim ends, since the write may still be applied. @throws CacheUnavailable */
   leaveOpen(namespace: string, epoch: string, ids: readonly string[], claim: Claim): Promise<void>;
-  /**
-   * Rows were written in a way only upstream knows.
-   * @param claim of the write, under which some may have been marked all the same
-   * @throws CacheUnavailable
-   */
+  /** Rows were written in a way only upstream knows. @throws CacheUnavailable */
   invalidate(
     namespace: string,
     epoch: string,
     ids: readonly string[],
     kind: "gone" | "unsure",
-    claim: Claim,
   ): Promise<void>;
 }
 
@@ -241,11 +236,10 @@ export function createPendingRecords(
       await force(namespace, epoch, left);
     },
 
-    async invalidate(namespace, epoch, ids, kind, claim) {
+    async invalidate(namespace, epoch, ids, kind) {
       const { left } = await updateRecords(cache, namespace, ids, "present", (_id, current) => {
         const mark = current && decodeMark(current.mark);
-        const named = mark?.kind === "pending" ? alive(mark.writers) : [];
-        const writers = named.filter(({ token }) => token !== claim.token);
+        const writers = mark?.kind === "pending" ? alive(mark.writers) : [];
         return writers.length > 0 ? bare(epoch, writers, true) : tombstone(kind, epoch);
       });
       await force(namespace, epoch, left);
