@@ -50,7 +50,7 @@ export class TableMemory {
     const limit = Math.floor(this.heapBytes * TABLES_SHARE);
     if (this.makeRoom(holder, bytes, limit)) return;
     throw badRequest(
-      `namespace '${holder.name}' would take about ${holder.heapBytes + bytes} bytes of memory, limit is ${limit}: keep less in it, or give Node more with --max-old-space-size`,
+      `namespace '${holder.name}' would take about ${holder.heapBytes + bytes} bytes of memory, limit is ${limit}: keep less in it, or give the engine a larger heap (LAYER_ENGINE_HEAP_MIB)`,
     );
   }
 
@@ -59,7 +59,7 @@ export class TableMemory {
     const limit = Math.floor(this.heapBytes * WRITE_SHARE);
     if (this.makeRoom(holder, bytes, limit)) return;
     throw badRequest(
-      `write would take about ${bytes} bytes of memory beside its namespace's ${holder.heapBytes}, limit is ${limit}: send fewer rows at once, or give Node more with --max-old-space-size`,
+      `write would take about ${bytes} bytes of memory beside its namespace's ${holder.heapBytes}, limit is ${limit}: send fewer rows at once, or give the engine a larger heap (LAYER_ENGINE_HEAP_MIB)`,
     );
   }
 

@@ -122,7 +122,7 @@ function parse(text: Buffer, bodies: Bodies): ParsedBody {
   }
   if (bytes > bodies.limits.parsedBytes) {
     throw tooLarge(
-      `it would take about ${bytes} bytes of memory, limit is ${bodies.limits.parsedBytes}; send less at once or give Node more with --max-old-space-size`,
+      `it would take about ${bytes} bytes of memory, limit is ${bodies.limits.parsedBytes}; send less at once or give the engine a larger heap (LAYER_ENGINE_HEAP_MIB)`,
     );
   }
   bodies.parsed.take(bytes);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createEngineServer, type EngineServerLimits } from "./server.js";
@@ -230,5 +231,45 @@ describe("closing", () => {
     await server.close(100);
     expect(performance.now() - started).toBeLessThan(1_000);
     expect(await inFlight).toBe("cut");
+  });
+});
+
+describe("queries of one namespace under way at once", () => {
+  /** A connection that has been used already, so that the next request on it is read in one piece. */
+  async function connection(port: number) {
+    const socket = connect(port, "127.0.0.1");
+    let received = "";
+    socket.on("data", (chunk: Buffer) => {
+      received += chunk.toString();
+    });
+    const say = (method: string, path: string, body: string) =>
+      socket.write(
+        `${method} ${path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer k\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
+    const statuses = () => Array.from(received.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status));
+    say("GET", "/v1/namespaces", "");
+    await vi.waitFor(() => expect(statuses()).toEqual([200]));
+    return { say, statuses, received: () => received, end: () => socket.destroy() };
+  }
+
+  it("are 16; others wait, and those for whom there is no room are told 429 with Retry-After", async () => {
+    await t.write("busy", { upsert_rows: [{ id: 1 }] });
+    const server = createEngineServer({ engine: t.engine, apiKey: "k", queries: { waitersMax: 2 } });
+    const port = await server.listen(0, "127.0.0.1");
+    const connections = await Promise.all(Array.from({ length: 20 }, () => connection(port)));
+    // All are there before the server looks again.
+    for (const { say } of connections) say("POST", "/v2/namespaces/busy/query", '{"limit":1}');
+    await vi.waitFor(() => {
+      for (const { statuses } of connections) expect(statuses()).toHaveLength(2);
+    });
+    const last = connections.map(({ statuses }) => statuses()[1]);
+    expect(last.filter((status) => status === 200)).toHaveLength(18);
+    expect(last.filter((status) => status === 429)).toHaveLength(2);
+    const refused = connections.find(({ statuses }) => statuses()[1] === 429);
+    expect(refused?.received()).toMatch(
+      /retry-after: 1\r\n[\s\S]*query concurrency limit of namespace 'busy'/i,
+    );
+    for (const { end } of connections) end();
+    await server.close(100);
   });
 });

@@ -94,12 +94,28 @@ describe("the scan's candidates", () => {
   });
 });
 
-describe("slots that lie scattered", () => {
-  it.each(METRICS)("are judged by %s as neighbours are", (metric) => {
-    const dims = 40;
-    const vectors = Array.from({ length: 9_000 }, (_, slot) =>
-      Float32Array.from({ length: dims }, (_, i) => Math.sin(slot * 12.9898 + i * 78.233)),
-    );
+describe("slots with gaps between them", () => {
+  const dims = 40;
+  /** Of many lengths, so that a norm in the wrong place shows. */
+  const vectors = Array.from({ length: 9_000 }, (_, slot) =>
+    Float32Array.from({ length: dims }, (_, i) => (1 + (slot % 13)) * Math.sin(slot * 12.9898 + i * 78.233)),
+  );
+
+  it.each(METRICS)("here and there are judged by %s as neighbours are", (metric) => {
+    const column = columnOf(dims, vectors);
+    const gaps = new Set([0, 1, 2, 500, 2_040, 2_047, 2_048, 4_100, 4_102, 8_999]);
+    const slots = Int32Array.from(vectors.keys()).filter((slot) => !gaps.has(slot));
+    for (const slot of [3, 499, 2_049, 4_101, 8_998]) {
+      const query = vectors[slot] as Float32Array;
+      const candidates = nearestCandidates(column, slots, query, metric, 10);
+      expect(candidates.length).toBeLessThan(200);
+      expect(nearest(column, candidates, query, metric, 10)).toEqual(
+        nearest(column, slots, query, metric, 10),
+      );
+    }
+  });
+
+  it.each(METRICS)("everywhere are judged by %s as neighbours are", (metric) => {
     const column = columnOf(dims, vectors);
     const slots = Int32Array.from(vectors.keys()).filter((slot) => slot % 9 === 7);
     expect(column.memory?.blockSlots(slots)).toBeLessThan(slots.length);
