@@ -52,9 +52,11 @@ export class AerospikeDouble {
   /** Calls that never answer at all, whatever their timeout. */
   hangs = false;
   evicted = 0;
+  /** When its one server was started. */
+  startedAt: number;
   build = "8.1.0.0";
   /** Settings of the namespace `layer` beside its counts. */
-  readonly settings: Record<string, string> = { "nsup-period": "120" };
+  readonly settings: Record<string, string> = { "nsup-period": "120", "storage-engine": "memory" };
   /** True: conditions are taken and ignored. */
   ignoresConditions = false;
   inFlight = 0;
@@ -67,6 +69,7 @@ export class AerospikeDouble {
 
   constructor(now: () => number) {
     this.now = now;
+    this.startedAt = now();
   }
 
   readonly module = (): AerospikeModule => {
@@ -106,7 +109,8 @@ export class AerospikeDouble {
         this.#answer("batchRead", options, () =>
           requests.map(({ key, bins }) => {
             const held = this.#held(key);
-            if (held === undefined) return { status: 2, record: { key, bins: {}, gen: 0 } };
+            // The client leaves out what a missing record does not have.
+            if (held === undefined) return { status: 2, record: { key } as AerospikeRecord };
             const chosen = Object.fromEntries(
               Object.entries(held.bins).filter(([name]) => bins.includes(name)),
             );
@@ -115,6 +119,8 @@ export class AerospikeDouble {
         ),
       scan: (ns, set) => this.#scan(ns, set),
       infoAny: (request) => this.#answer("info", {}, () => this.#info(request)),
+      infoAll: (request) =>
+        this.#answer("info", {}, () => [{ host: { node_id: "BB9" }, info: this.#info(request) }]),
     };
   }
 
@@ -123,6 +129,7 @@ export class AerospikeDouble {
     const settings = Object.entries({ ...counts, ...this.settings }).map((entry) => entry.join("="));
     const answers: Record<string, string> = {
       build: this.build,
+      statistics: `cluster_size=1;uptime=${Math.floor((this.now() - this.startedAt) / 1_000)};failed=0`,
       namespaces: "test;layer",
       "namespace/layer": settings.join(";"),
     };

@@ -13,6 +13,7 @@ import type { DoctorDependencies } from "../src/doctor/dependencies.js";
 import { examine } from "../src/doctor/doctor.js";
 import { createLog } from "../src/log.js";
 import { AerospikeDouble } from "./aerospike-double.js";
+import { served, spawnGateway } from "./gateway-process.js";
 import { type MotoServer, motoCredentials, startMoto } from "./moto-server.js";
 import { findPostgres, type PostgresServer, startPostgres } from "./postgres-server.js";
 import { startGateway } from "./running-gateway.js";
@@ -65,18 +66,20 @@ describe("the doctor on embedded defaults", () => {
   });
 
   it("finds all well beside the gateway that runs there", async () => {
-    const gateway = await startGateway({ LAYER_DATA_DIR: folder });
+    const gateway = spawnGateway(folder);
     try {
-      const port = new URL(gateway.engineUrl ?? "").port;
+      const url = await served(gateway);
+      const port = /engine +http:\S+:(\d+)/.exec(gateway.stdout())?.[1] ?? "";
       const { isHealthy, text, on } = await doctor({ LAYER_DATA_DIR: folder, LAYER_ENGINE_PORT: port });
       expect(isHealthy, text).toBe(true);
       expect(on("upstream")[1]).toBe(`ok an engine serves on port ${port} already, with this key`);
       expect(on("document cache")[1]).toBe("ok records can be written, replaced by version and removed");
       expect(on("blob store")[1]).toContain("ok conditional writes settle races");
       expect(on("queue store")[1]).toBe("ok a queue can be made and removed");
-      expect(await gateway.request("/health")).toMatchObject({ status: 200 });
+      expect(await fetch(`${url}/health`)).toMatchObject({ status: 200 });
     } finally {
-      await gateway.stop({ keepData: true });
+      gateway.child.kill("SIGTERM");
+      await gateway.exit;
     }
   });
 

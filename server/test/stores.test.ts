@@ -1,5 +1,8 @@
 /** The gateway over the stores that replicas share: how it starts with them, without them, and what it says of their loss. */
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compose, type Gateway } from "../src/compose.js";
 import type { OptionalPackages } from "../src/compose-stores.js";
@@ -9,6 +12,7 @@ import { StartError } from "../src/errors.js";
 import { createLog } from "../src/log.js";
 import { AerospikeDouble } from "./aerospike-double.js";
 import { startFaultProxy } from "./fault-proxy.js";
+import { served, spawnGateway } from "./gateway-process.js";
 import { type MotoServer, motoCredentials, startMoto } from "./moto-server.js";
 import { findPostgres, type PostgresServer, startPostgres } from "./postgres-server.js";
 import { startGateway } from "./running-gateway.js";
@@ -222,17 +226,24 @@ describe("a gateway with Aerospike", () => {
 });
 
 describe("two gateways on one data directory", () => {
-  it("see each other's blobs and queues where no engine keeps the second one out", async () => {
-    const first = await startGateway(remote);
+  it("serve beside each other where no engine keeps the second one out, and see what each has stored", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "hevlayer-shared-"));
+    // A process of its own, as the second one would be: one process must not open the files twice.
+    const first = spawnGateway(folder, remote);
     try {
-      const { stores } = await start({ LAYER_DATA_DIR: first.dataDir });
+      const url = await served(first);
+      const { stores } = await start({ LAYER_DATA_DIR: folder });
       await stores.blobStore?.putIfAbsent("tests/shared", new Uint8Array([7]));
-      const second = await start({ LAYER_DATA_DIR: first.dataDir });
+      await gateways.pop()?.close();
+      const second = await start({ LAYER_DATA_DIR: folder });
       expect((await second.stores.blobStore?.get("tests/shared"))?.body).toEqual(Buffer.from([7]));
-      const health = await (await first.request("/health")).json();
+      const health = await (await fetch(`${url}/health`)).json();
       expect(health).toMatchObject({ stores: { blob_store: { adapter: "lmdb", status: "ok" } } });
     } finally {
-      await first.stop();
+      first.child.kill("SIGKILL");
+      await first.exit;
+      for (const gateway of gateways.splice(0)) await gateway.close();
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });

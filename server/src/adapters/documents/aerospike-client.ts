@@ -50,6 +50,11 @@ export interface AerospikeClient {
   ): Promise<{ status: number; record: AerospikeRecord }[]>;
   scan(ns: string, set: string): AerospikeScan;
   infoAny(request: string): Promise<string>;
+  /** What every server answers; `node_id` is its name. */
+  infoAll(
+    request: string,
+    policy: object,
+  ): Promise<{ readonly host: { readonly node_id?: string }; readonly info?: string }[]>;
 }
 
 export interface AerospikeModule {

@@ -1,11 +1,8 @@
 /**
- * The connection to an Aerospike cluster: made at the start or later, watched by a breaker, counted by generation.
- *
- * A record of its own, the *instance*, tells whether a server that is back still has what it had: a cluster that was emptied
- * has another instance or none.
+ * The connection to an Aerospike cluster: made at the start or later, watched by a breaker, counted by generation. Whether a
+ * cluster that is back still has what it had is told by its instance (`aerospike-instance.ts`).
  */
 
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import {
@@ -16,6 +13,7 @@ import {
 } from "../../ports/document-cache.js";
 import type { AerospikeClient, AerospikeKey, AerospikeModule } from "./aerospike-client.js";
 import { codeOf, meaningOf } from "./aerospike-failure.js";
+import { AerospikeInstance, readReport } from "./aerospike-instance.js";
 import { CallGate } from "./call-gate.js";
 
 export interface AerospikeConnectionOptions {
@@ -32,6 +30,8 @@ export interface AerospikeConnectionOptions {
   readonly log: Pick<Log, "warn" | "info">;
   /** From a failure to the next try, in ms. Default 2,000. */
   readonly pauseMs?: number;
+  /** From one look at the servers to the next, in ms. Default 2,000. */
+  readonly watchMs?: number;
   /** Lets the process end when this closes; false where other clients live in it. Default true. */
   readonly releaseEventLoop?: boolean;
 }
@@ -40,8 +40,6 @@ export interface AerospikeConnectionOptions {
 const CONNECTIONS = 100;
 const WAITERS_MAX = 12_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** How often the server is asked whether it evicted records. */
-const EVICTION_POLL_MS = 10_000;
 const PROBE_BUDGET_MS = 1_000;
 /** A call that took this share of its time was held up by this process itself. */
 const STALL_SHARE = 1.25;
@@ -49,22 +47,23 @@ const STALL_SHARE = 1.25;
 export class AerospikeConnection {
   readonly #aerospike: AerospikeModule;
   readonly #options: AerospikeConnectionOptions;
-  readonly #instanceKey: AerospikeKey;
+  readonly #instance: AerospikeInstance;
   readonly #gate: CallGate;
   readonly #listeners = new Set<(event: CacheEvent) => void>();
   #client: AerospikeClient | undefined;
-  #instance: string | undefined;
   #connection = 0;
   #since: number;
   #evicted: number | undefined;
-  #evictionPoll: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #isLooking = false;
   #isClosed = false;
 
-  /** @param instanceSet holds the record by which an emptied cluster is known */
+  /** @param instanceSet holds the record of the cluster's instance */
   constructor(aerospike: AerospikeModule, options: AerospikeConnectionOptions, instanceSet: string) {
     this.#aerospike = aerospike;
     this.#options = options;
-    this.#instanceKey = new aerospike.Key(options.namespace, instanceSet, "instance");
+    const key = new aerospike.Key(options.namespace, instanceSet, "instance");
+    this.#instance = new AerospikeInstance(aerospike, key, options.clock);
     this.#since = options.clock.now();
     this.#gate = new CallGate({
       concurrency: CONNECTIONS,
@@ -97,8 +96,8 @@ export class AerospikeConnection {
     } catch (error) {
       this.#gate.open(describe(error));
     }
-    this.#evictionPoll = setInterval(() => void this.#pollEvictions(), EVICTION_POLL_MS);
-    this.#evictionPoll.unref();
+    this.#watch = setInterval(() => void this.#look(), this.#options.watchMs ?? 2_000);
+    this.#watch.unref();
   }
 
   /**
@@ -123,9 +122,25 @@ export class AerospikeConnection {
       // A call that came late to its turn says nothing about the server, nor does one that ended long after its time: then
       // this process did not get to look.
       const endedMs = performance.now() - started;
-      const isTelling = givenMs >= budgetMs / 2 && endedMs <= budgetMs * STALL_SHARE;
+      const isTelling = givenMs >= CACHE_BUDGET_MS / 2 && endedMs <= budgetMs * STALL_SHARE;
       throw this.#translated(operation, error, isTelling);
     }
+  }
+
+  /** The key of the record that names the cluster's instance. */
+  get instanceKey(): AerospikeKey {
+    return this.#instance.key;
+  }
+
+  /** The cluster's instance as this process last saw it, asked for where that was never. @throws CacheUnavailable */
+  async instance(): Promise<string> {
+    if (this.#instance.name === undefined) await this.settleInstance();
+    return this.#instance.name ?? "";
+  }
+
+  /** Reads the cluster's instance, and gives it one where it has none. @throws CacheUnavailable */
+  async settleInstance(): Promise<void> {
+    await this.call("instance", PROBE_BUDGET_MS, (client) => this.#settle(client));
   }
 
   health(): CacheHealth {
@@ -147,7 +162,7 @@ export class AerospikeConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#gate.close();
-    clearInterval(this.#evictionPoll);
+    clearInterval(this.#watch);
     this.#client?.close(false);
     if (this.#options.releaseEventLoop ?? true) this.#aerospike.releaseEventLoop();
   }
@@ -163,18 +178,55 @@ export class AerospikeConnection {
     return new CacheUnavailable(reason, `document cache ${operation}: ${describe(error)}`, { cause: error });
   }
 
-  /** Connects if need be and reads the instance record; a success is a connection of a new generation. */
+  /** Connects if need be and settles the instance; a success is a connection of a new generation. */
   async #probe(): Promise<void> {
     this.#client ??= await this.#connect();
-    const instance = await within(PROBE_BUDGET_MS, this.#readInstance(this.#client));
+    const emptied = await within(PROBE_BUDGET_MS, this.#settle(this.#client));
     if (this.#isClosed) return;
-    const emptied = this.#instance !== undefined && this.#instance !== instance;
-    this.#instance = instance;
+    if (this.#connection === 0 && this.#gate.openReason === undefined) this.#begin();
+    else this.#restored(emptied);
+  }
+
+  #begin(): void {
     this.#connection += 1;
     this.#since = this.#options.clock.now();
-    if (this.#connection === 1 && this.#gate.openReason === undefined) return;
+  }
+
+  #restored(emptied: boolean): void {
+    this.#begin();
     this.#options.log.info({ connection: this.#connection, emptied }, "document cache is back");
     this.#emit({ kind: "restored", connection: this.#connection, emptied });
+  }
+
+  /** Asks the servers how they are. True when the cluster has another instance than it had. */
+  async #settle(client: AerospikeClient): Promise<boolean> {
+    const { namespace } = this.#options;
+    const report = await readReport(client, namespace, { timeout: PROBE_BUDGET_MS }).catch(
+      (error: unknown) => {
+        // Without a right to ask, there is still a cache.
+        if (meaningOf(error) === "refused")
+          return { uptimes: new Map<string, number>(), evicted: 0, isDurable: false };
+        throw error;
+      },
+    );
+    if (this.#evicted !== undefined && report.evicted > this.#evicted)
+      this.#emit({ kind: "dropped", cause: "evicted" });
+    this.#evicted = report.evicted;
+    return this.#instance.settle(client, report, policyFor(CACHE_BUDGET_MS));
+  }
+
+  /** Finds out what no call would: a server that was gone while nobody called, and records that were evicted. */
+  async #look(): Promise<void> {
+    if (this.#client === undefined || this.#gate.openReason !== undefined || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const emptied = await within(PROBE_BUDGET_MS, this.#settle(this.#client));
+      if (emptied && !this.#isClosed) this.#restored(true);
+    } catch (error) {
+      this.#translated("watch", error, true);
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   async #connect(): Promise<AerospikeClient> {
@@ -194,46 +246,6 @@ export class AerospikeConnection {
     } catch (error) {
       client.close(false);
       throw error;
-    }
-  }
-
-  /** The instance that the cluster has; a cluster without one gets one. */
-  async #readInstance(client: AerospikeClient): Promise<string> {
-    const policy = policyFor(CACHE_BUDGET_MS);
-    const read = async (): Promise<string> =>
-      String((await client.get(this.#instanceKey, policy)).bins.instance ?? "");
-    try {
-      return await read();
-    } catch (error) {
-      if (meaningOf(error) !== "missing") throw error;
-    }
-    const instance = randomUUID();
-    const { CREATE } = this.#aerospike.policy.exists;
-    try {
-      const meta = { ttl: this.#aerospike.ttl.NEVER_EXPIRE };
-      await client.put(this.#instanceKey, { instance }, meta, { ...policy, exists: CREATE });
-      return instance;
-    } catch (error) {
-      if (meaningOf(error) !== "conflict") throw error;
-      return read();
-    }
-  }
-
-  /** The server evicts without saying of which set; its count says only that it did. */
-  async #pollEvictions(): Promise<void> {
-    if (this.#client === undefined || this.#gate.openReason !== undefined) return;
-    try {
-      const answer = await within(
-        PROBE_BUDGET_MS,
-        this.#client.infoAny(`namespace/${this.#options.namespace}`),
-      );
-      const evicted = Number(/(?:^|[;\t])evicted_objects=(\d+)/.exec(answer)?.[1] ?? Number.NaN);
-      if (Number.isNaN(evicted)) return;
-      if (this.#evicted !== undefined && evicted > this.#evicted)
-        this.#emit({ kind: "dropped", cause: "evicted" });
-      this.#evicted = evicted;
-    } catch {
-      // The next call on the cache finds out what is wrong, if anything is.
     }
   }
 

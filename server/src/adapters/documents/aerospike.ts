@@ -3,14 +3,14 @@
  *
  * A record has the bins `mark`, `epoch`, `attrs` and `vec`, our own bytes each, begun by a format number: the server would
  * change numbers and dates in maps. Versions are generations. Writes go one by one, since only a single write takes both a
- * generation and an existence condition; reads of many are batches that carry the set's epoch along.
+ * generation and an existence condition; reads of many are batches that carry the set's epoch along, and the instance of the
+ * cluster, which is part of it.
  *
  * The cache is never waited for: each call has 200 ms for a thousand records, and after one failure the next two seconds go
  * without. Starting without a server is starting degraded, not failing.
  */
 
 import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import {
@@ -33,20 +33,14 @@ import {
 } from "../../ports/document-cache.js";
 import { type AerospikeModule, loadAerospike } from "./aerospike-client.js";
 import { AerospikeConnection, type AerospikeConnectionOptions } from "./aerospike-connection.js";
-import { meaningOf } from "./aerospike-failure.js";
-import { binsFor, binsOf, type ReadBins, recordOf, sizeOf } from "./aerospike-record.js";
+import { binsOf, type ReadBins, recordOf } from "./aerospike-record.js";
+import { AerospikeWrites, meaningBehind, patiently } from "./aerospike-writes.js";
+import { type Deadline, deadlineIn } from "./deadline.js";
 import { aerospikeSetName, checkSetPrefix, ownSets } from "./set-name.js";
 
 /** Ids of one batch read: well under the server's own limit. */
 const BATCH = 1_000;
-/** Times a merge is tried when others write the same record. */
-const MERGE_TRIES = 8;
-/** Times a write to a busy record is tried within its budget. */
-const HOT_KEY_TRIES = 4;
 const PARTITIONS = 4_096;
-/** Generations go from 65,535 back to 1. */
-const GENERATION_MAX = 65_535;
-
 export interface AerospikeDocumentCacheOptions extends AerospikeConnectionOptions {
   /** Begins the name of every set. Default `tpuf_`. */
   readonly setPrefix?: string;
@@ -79,22 +73,30 @@ class AerospikeDocumentCache implements DocumentCache {
   readonly #connection: AerospikeConnection;
   readonly #namespace: string;
   readonly #prefix: string;
-  readonly #recordBytesMax: number;
   readonly #budgetMs: number;
   readonly #clock: Clock;
-  readonly #log: AerospikeDocumentCacheOptions["log"];
-  /** False once the namespace has refused a time to live: expiry is then ours, by a bin with its end. */
-  #serverExpires = true;
+  readonly #writes: AerospikeWrites;
 
   constructor(aerospike: AerospikeModule, options: AerospikeDocumentCacheOptions) {
     this.#aerospike = aerospike;
     this.#namespace = options.namespace;
     this.#prefix = options.setPrefix ?? "tpuf_";
-    this.#recordBytesMax = options.recordBytesMax ?? 1_023 * 1_024;
     this.#budgetMs = options.budgetMs ?? CACHE_BUDGET_MS;
     this.#clock = options.clock;
-    this.#log = options.log;
     this.#connection = new AerospikeConnection(aerospike, options, ownSets.instance(this.#prefix));
+    this.#writes = new AerospikeWrites({
+      aerospike,
+      connection: this.#connection,
+      clock: options.clock,
+      recordBytesMax: options.recordBytesMax ?? 1_023 * 1_024,
+      keyOf: (set, id) => this.#key(set, id),
+      read: async (set, id, deadline) => (await this.#read(set, [id], ["attributes"], deadline)).records[0],
+      onNoExpiry: () =>
+        options.log.warn(
+          { namespace: options.namespace },
+          "Aerospike expires nothing in this namespace; set nsup-period, or what expires stays until it is overwritten",
+        ),
+    });
   }
 
   start(): Promise<void> {
@@ -103,25 +105,21 @@ class AerospikeDocumentCache implements DocumentCache {
 
   async get(set: string, ids: readonly string[], parts: readonly CachePart[]): Promise<CacheRead> {
     checkCacheSet(set);
-    const bins = binsOf(parts);
-    // Chunks go side by side and share the connections, so each has the time of them all.
-    const budgetMs = this.#budgetFor(ids.length);
-    const reads = await Promise.all(chunked(ids).map((chunk) => this.#readChunk(set, chunk, bins, budgetMs)));
-    return { epoch: reads.at(-1)?.epoch, records: reads.flatMap((read) => read.records) };
+    return this.#read(set, ids, parts, deadlineIn(this.#budgetFor(ids.length)));
   }
 
   async put(set: string, writes: readonly CacheWrite[]): Promise<readonly CacheWriteOutcome[]> {
     checkCacheSet(set);
     for (const write of writes) checkCacheWrite(write);
-    const budgetMs = this.#budgetFor(writes.length);
+    const deadline = deadlineIn(this.#budgetFor(writes.length));
     // Writes to one id keep their order; the rest run side by side as far as the gate lets them.
     const last = new Map<string, Promise<unknown>>();
     return Promise.all(
       writes.map((write) => {
         const before = last.get(write.id);
         const outcome = before
-          ? before.then(() => this.#write(set, write, budgetMs))
-          : this.#write(set, write, budgetMs);
+          ? before.then(() => this.#writes.write(set, write, deadline))
+          : this.#writes.write(set, write, deadline);
         last.set(
           write.id,
           outcome.catch(() => undefined),
@@ -137,23 +135,29 @@ class AerospikeDocumentCache implements DocumentCache {
     merge: (id: string, current: CachedRecord) => CacheMerge | undefined,
   ): Promise<readonly CacheMergeOutcome[]> {
     checkCacheSet(set);
-    const budgetMs = this.#budgetFor(ids.length);
-    const read = await this.get(set, ids, ["attributes"]);
-    return Promise.all(ids.map((id, index) => this.#merge(set, id, read.records[index], merge, budgetMs)));
+    const deadline = deadlineIn(this.#budgetFor(ids.length));
+    const read = await this.#read(set, ids, ["attributes"], deadline);
+    return Promise.all(
+      ids.map((id, index) => this.#writes.merge(set, id, read.records[index], merge, deadline)),
+    );
   }
 
   async delete(set: string, ids: readonly string[]): Promise<void> {
     checkCacheSet(set);
-    const budgetMs = this.#budgetFor(ids.length);
-    await Promise.all(ids.filter(isCacheableId).map((id) => this.#remove(set, id, undefined, budgetMs)));
+    const deadline = deadlineIn(this.#budgetFor(ids.length));
+    await Promise.all(
+      ids.filter(isCacheableId).map((id) => this.#writes.remove(set, id, undefined, deadline)),
+    );
   }
 
   async ensureEpoch(set: string): Promise<string> {
     const { epoch } = await this.get(set, [], []);
     if (epoch !== undefined) return epoch;
+    // A cluster that was emptied has no instance, and without one nothing has an epoch.
+    await this.#connection.settleInstance();
     const made = randomUUID();
     const stored = await this.#putEpoch(set, made, this.#aerospike.policy.exists.CREATE);
-    if (stored) return made;
+    if (stored) return epochOf(await this.#connection.instance(), made);
     const present = (await this.get(set, [], [])).epoch;
     if (present === undefined) throw new CacheUnavailable("failed", `the epoch of ${set} came and went`);
     return present;
@@ -163,7 +167,7 @@ class AerospikeDocumentCache implements DocumentCache {
     checkCacheSet(set);
     const made = randomUUID();
     await this.#putEpoch(set, made, this.#aerospike.policy.exists.CREATE_OR_REPLACE);
-    return made;
+    return epochOf(await this.#connection.instance(), made);
   }
 
   async scan(
@@ -198,203 +202,69 @@ class AerospikeDocumentCache implements DocumentCache {
     this.#connection.close();
   }
 
+  async #read(
+    set: string,
+    ids: readonly string[],
+    parts: readonly CachePart[],
+    deadline: Deadline,
+  ): Promise<CacheRead> {
+    const bins = binsOf(parts);
+    // Chunks go side by side and share the connections, so each has the time of them all.
+    const reads = await Promise.all(chunked(ids).map((chunk) => this.#readChunk(set, chunk, bins, deadline)));
+    return { epoch: reads.at(-1)?.epoch, records: reads.flatMap((read) => read.records) };
+  }
+
   async #readChunk(
     set: string,
     ids: readonly string[],
     bins: string[],
-    budgetMs: number,
+    deadline: Deadline,
   ): Promise<CacheRead> {
     const usable = [...new Set(ids.filter(isCacheableId))];
     const requests = [
+      { key: this.#connection.instanceKey, bins: ["instance"] },
       { key: this.#epochKey(set), bins: ["epoch"] },
       ...usable.map((id) => ({ key: this.#key(set, id), bins })),
     ];
-    const results = await this.#connection.call("get", budgetMs, (client, policy) =>
+    const results = await this.#connection.call("get", deadline.leftMs(), (client, policy) =>
       client.batchRead(requests, policy),
     );
     const failed = results.find((result) => result.status !== 0 && result.status !== 2);
     if (failed) throw new CacheUnavailable("failed", `document cache get failed with code ${failed.status}`);
     const now = this.#clock.now();
-    const [first, ...rest] = results;
+    const [instance, epochRecord, ...rest] = results;
     const records = new Map(
       rest.map((result, index) => [
         usable[index],
         result.status === 0 ? recordOf(result.record.bins, result.record.gen, now) : undefined,
       ]),
     );
-    const epoch = first?.status === 0 ? first.record.bins.epoch : undefined;
+    // A record that is missing has no bins at all.
+    const name = instance?.status === 0 ? instance.record.bins.instance : undefined;
+    const epoch = epochRecord?.status === 0 ? epochRecord.record.bins.epoch : undefined;
     return {
-      epoch: typeof epoch === "string" ? epoch : undefined,
+      epoch: typeof name === "string" && typeof epoch === "string" ? epochOf(name, epoch) : undefined,
       records: ids.map((id) => records.get(id)),
     };
   }
 
-  async #write(set: string, write: CacheWrite, budgetMs: number): Promise<CacheWriteOutcome> {
-    if (!isCacheableId(write.id)) return { status: "uncacheable", reason: "bad-id" };
-    const { exists } = this.#aerospike.policy;
-    const { condition } = write;
-    const version = condition.when === "version" ? condition.version : undefined;
-    if (sizeOf(write) + Buffer.byteLength(write.id) > this.#recordBytesMax)
-      return this.#tooLarge(set, write, budgetMs);
-    // The server knows nothing of an end that is ours: to it the record still stands.
-    if (
-      version !== undefined &&
-      !this.#serverExpires &&
-      (await this.get(set, [write.id], [])).records[0] === undefined
-    )
-      return { status: "conflict" };
-    const existence =
-      condition.when === "always"
-        ? exists.CREATE_OR_REPLACE
-        : condition.when === "absent"
-          ? exists.CREATE
-          : exists.REPLACE;
-    const stored = await this.#put(set, write.id, binsFor(write), write.ttlMs, existence, version, budgetMs);
-    if (stored === "too-large") return this.#tooLarge(set, write, budgetMs);
-    if (stored === "stored")
-      return condition.when === "always"
-        ? { status: "stored" }
-        : { status: "stored", version: nextVersion(version) };
-    if (condition.when === "absent" && !this.#serverExpires) return this.#overExpired(set, write, budgetMs);
-    return { status: "conflict" };
-  }
-
-  async #merge(
-    set: string,
-    id: string,
-    read: CachedRecord | undefined,
-    merge: (id: string, current: CachedRecord) => CacheMerge | undefined,
-    budgetMs: number,
-  ): Promise<CacheMergeOutcome> {
-    let current = read;
-    for (let attempt = 1; ; attempt += 1) {
-      if (current === undefined) return { status: "absent" };
-      const merged = merge(id, current);
-      if (merged === undefined) return { status: "kept" };
-      checkCacheWrite(merged);
-      const { UPDATE } = this.#aerospike.policy.exists;
-      const { version } = current;
-      const stored = await this.#put(set, id, binsFor(merged), merged.ttlMs, UPDATE, version, budgetMs);
-      if (stored === "stored") return { status: "stored", version: nextVersion(version) };
-      if (stored === "too-large") {
-        await this.#remove(set, id, version, budgetMs);
-        return { status: "uncacheable", reason: "too-large" };
-      }
-      if (attempt >= MERGE_TRIES) return { status: "conflict" };
-      await pause(Math.random() * 5 * attempt);
-      current = (await this.get(set, [id], ["attributes"])).records[0];
-    }
-  }
-
-  /** Drops what an oversized write would have replaced, if its condition holds. */
-  async #tooLarge(set: string, write: CacheWrite, budgetMs: number): Promise<CacheWriteOutcome> {
-    const { condition, id } = write;
-    if (condition.when === "absent") {
-      const isThere = (await this.get(set, [id], [])).records[0] !== undefined;
-      return isThere ? { status: "conflict" } : { status: "uncacheable", reason: "too-large" };
-    }
-    const version = condition.when === "version" ? condition.version : undefined;
-    const removed = await this.#remove(set, id, version, budgetMs);
-    return removed || version === undefined
-      ? { status: "uncacheable", reason: "too-large" }
-      : { status: "conflict" };
-  }
-
-  /** Creates a record over one that is over by our own bin and still stands on the server. */
-  async #overExpired(set: string, write: CacheWrite, budgetMs: number): Promise<CacheWriteOutcome> {
-    const key = this.#key(set, write.id);
-    const [found] = await this.#connection.call("put", budgetMs, (client, policy) =>
-      client.batchRead([{ key, bins: ["mark", "epoch", "until"] }], policy),
-    );
-    if (found?.status !== 0) return { status: "conflict" };
-    const { bins, gen } = found.record;
-    if (recordOf(bins as ReadBins, gen, this.#clock.now()) !== undefined) return { status: "conflict" };
-    const { REPLACE } = this.#aerospike.policy.exists;
-    const stored = await this.#put(
-      set,
-      write.id,
-      binsFor(write),
-      write.ttlMs,
-      REPLACE,
-      String(gen),
-      budgetMs,
-    );
-    return stored === "stored"
-      ? { status: "stored", version: nextVersion(String(gen)) }
-      : { status: "conflict" };
-  }
-
-  async #put(
-    set: string,
-    id: string,
-    bins: ReturnType<typeof binsFor>,
-    ttlMs: number | undefined,
-    exists: number,
-    version: string | undefined,
-    budgetMs: number,
-  ): Promise<"stored" | "conflict" | "too-large"> {
-    const { gen, key, exists: existence } = this.#aerospike.policy;
-    // Without the policy a generation is silently ignored; without SEND a scan gives no ids.
-    const conditions = { exists, key: key.SEND, ...(version === undefined ? {} : { gen: gen.EQ }) };
-    // Only a merge can find an earlier end of ours in the record; the server refuses to remove a bin while it replaces.
-    const endless = exists === existence.UPDATE ? { until: null } : {};
-    let serverExpires = this.#serverExpires;
-    for (let attempt = 1; ; attempt += 1) {
-      const until = ttlMs !== undefined && !serverExpires ? { until: this.#clock.now() + ttlMs } : endless;
-      const ttl = ttlMs !== undefined && serverExpires ? Math.ceil(ttlMs / 1_000) : undefined;
-      const meta = {
-        ttl: ttl ?? this.#aerospike.ttl.NAMESPACE_DEFAULT,
-        ...(version === undefined ? {} : { gen: Number(version) }),
-      };
-      try {
-        await this.#connection.call("put", budgetMs, (client, policy) =>
-          client.put(this.#key(set, id), { ...bins, ...until }, meta, { ...policy, ...conditions }),
-        );
-        if (!serverExpires) this.#goWithoutExpiry();
-        return "stored";
-      } catch (error) {
-        const meaning = meaningOf(error instanceof CacheUnavailable ? error.cause : error);
-        if (meaning === "conflict" || meaning === "missing") return "conflict";
-        if (meaning === "too-large") return "too-large";
-        // That it was the time to live shows once the same write succeeds without.
-        if (meaning === "forbidden" && ttl !== undefined) serverExpires = false;
-        else if (meaning !== "hot-key" || attempt >= HOT_KEY_TRIES) throw error;
-        else await pause(Math.random() * 10 * attempt);
-      }
-    }
-  }
-
-  /** True when a record was removed; false when there was none or it has another version. */
-  async #remove(set: string, id: string, version: string | undefined, budgetMs: number): Promise<boolean> {
-    const { gen } = this.#aerospike.policy;
-    const condition = version === undefined ? {} : { gen: gen.EQ, generation: Number(version) };
-    try {
-      await this.#connection.call("delete", budgetMs, (client, policy) =>
-        client.remove(this.#key(set, id), { ...policy, ...condition }),
-      );
-      return true;
-    } catch (error) {
-      const meaning = meaningOf(error instanceof CacheUnavailable ? error.cause : error);
-      if (meaning === "missing" || meaning === "conflict") return false;
-      throw error;
-    }
-  }
-
   async #putEpoch(set: string, epoch: string, exists: number): Promise<boolean> {
     checkCacheSet(set);
+    const deadline = deadlineIn(this.#budgetMs);
     try {
-      await this.#connection.call("epoch", this.#budgetMs, (client, policy) =>
-        client.put(
-          this.#epochKey(set),
-          { epoch },
-          { ttl: this.#aerospike.ttl.NEVER_EXPIRE },
-          { ...policy, exists, key: this.#aerospike.policy.key.SEND },
+      await patiently(() =>
+        this.#connection.call("epoch", deadline.leftMs(), (client, policy) =>
+          client.put(
+            this.#epochKey(set),
+            { epoch },
+            { ttl: this.#aerospike.ttl.NEVER_EXPIRE },
+            { ...policy, exists, key: this.#aerospike.policy.key.SEND },
+          ),
         ),
       );
       return true;
     } catch (error) {
-      const meaning = meaningOf(error instanceof CacheUnavailable ? error.cause : error);
-      if (meaning === "conflict") return false;
+      if (meaningBehind(error) === "conflict") return false;
       throw error;
     }
   }
@@ -428,15 +298,6 @@ class AerospikeDocumentCache implements DocumentCache {
     return this.#budgetMs * Math.max(1, Math.ceil(records / BATCH));
   }
 
-  #goWithoutExpiry(): void {
-    if (!this.#serverExpires) return;
-    this.#serverExpires = false;
-    this.#log.warn(
-      { namespace: this.#namespace },
-      "Aerospike expires nothing in this namespace; set nsup-period, or what expires stays until it is overwritten",
-    );
-  }
-
   #key(set: string, id: string) {
     return new this.#aerospike.Key(this.#namespace, aerospikeSetName(this.#prefix, set), id);
   }
@@ -446,15 +307,14 @@ class AerospikeDocumentCache implements DocumentCache {
   }
 }
 
+/** What a set's epoch is called: under another instance of the cluster every set has another one. */
+function epochOf(instance: string, epoch: string): string {
+  return `${instance}/${epoch}`;
+}
+
 /** Always at least one chunk, which carries the epoch. */
 function chunked(ids: readonly string[]): string[][] {
   const chunks: string[][] = [ids.slice(0, BATCH)];
   for (let at = BATCH; at < ids.length; at += BATCH) chunks.push(ids.slice(at, at + BATCH));
   return chunks;
-}
-
-/** The generation that a write makes of the one it replaced; 1 for a new record. */
-function nextVersion(version: string | undefined): string {
-  const generation = version === undefined ? 0 : Number(version);
-  return String(generation >= GENERATION_MAX ? 1 : generation + 1);
 }

@@ -18,6 +18,7 @@ import {
   openBytes,
   openEnvironment,
 } from "../lmdb/environment.js";
+import { Scratch } from "../lmdb/scratch.js";
 import { decodeHeader, decodeRecord, encodeRecord, encodeVector } from "./record-format.js";
 
 const SEQUENCE = Buffer.from("sequence");
@@ -44,6 +45,10 @@ export class EmbeddedRecords {
   readonly #environment: Environment;
   readonly #file: string;
   readonly #inode: number;
+  readonly #scratch = new Scratch();
+  readonly #take = (length: number): Buffer => this.#scratch.take(length);
+  /** The last version given, while a transaction gives some. */
+  #sequence: number | undefined;
 
   /** @throws whatever lmdb throws for files it cannot read */
   constructor(directory: string) {
@@ -61,7 +66,15 @@ export class EmbeddedRecords {
 
   /** Runs `step` in a write transaction; resolves when it is committed and every process sees it, not yet on disk. */
   transaction<T>(step: () => T): Promise<T> {
-    return this.#environment.transaction(step);
+    return this.#environment.transaction(() => {
+      try {
+        return step();
+      } finally {
+        // Also after a step that threw: lmdb keeps what it wrote before.
+        if (this.#sequence !== undefined) this.meta.put(SEQUENCE, byteKey(this.#sequence));
+        this.#sequence = undefined;
+      }
+    });
   }
 
   /** Whether the files under the directory are still those that were opened. */
@@ -94,17 +107,18 @@ export class EmbeddedRecords {
     const version = this.#nextVersion();
     if (previous) this.#unlink(previous);
     const keptVector = content.keepVector ? (previous?.vectorVersion ?? 0) : 0;
-    if (content.vector !== undefined) this.vectors.put(key, encodeVector(version, content.vector));
+    if (content.vector !== undefined)
+      this.vectors.put(key, encodeVector(version, content.vector, this.#take));
     else if (previous && previous.vectorVersion !== 0 && keptVector === 0) this.vectors.remove(key);
-    const record = encodeRecord({
+    const record = {
       version,
       expiresAt: content.expiresAt,
       vectorVersion: content.vector === undefined ? keptVector : version,
       mark: content.mark,
       epoch: content.epoch,
       attributes: content.attributes,
-    });
-    this.records.put(key, record);
+    };
+    this.records.put(key, encodeRecord(record, this.#take));
     this.order.put(byteKey(version), key);
     if (content.expiresAt !== 0) this.expiry.put(expiryKey(content.expiresAt, version), key);
     return version;
@@ -157,10 +171,12 @@ export class EmbeddedRecords {
   }
 
   #nextVersion(): number {
-    const stored = this.meta.get(SEQUENCE);
-    const version = (stored === undefined ? 0 : keyNumber(stored)) + 1;
-    this.meta.put(SEQUENCE, byteKey(version));
-    return version;
+    if (this.#sequence === undefined) {
+      const stored = this.meta.get(SEQUENCE);
+      this.#sequence = stored === undefined ? 0 : keyNumber(stored);
+    }
+    this.#sequence += 1;
+    return this.#sequence;
   }
 }
 

@@ -54,20 +54,21 @@ export class RecordDamage extends Error {
   override readonly name = "RecordDamage";
 }
 
-export function encodeRecord(record: StoredRecord): Buffer {
-  const epoch = Buffer.from(record.epoch, "utf8");
-  const attributes = record.attributes ?? new Uint8Array(0);
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + record.mark.length + epoch.length + attributes.length);
-  bytes.writeUInt8(FORMAT, 0);
-  bytes.writeBigUInt64BE(BigInt(record.version), 5);
+/** @param take gives the bytes to write into, so many */
+export function encodeRecord(record: StoredRecord, take: (length: number) => Buffer): Buffer {
+  const { mark, attributes } = record;
+  const epochBytes = Buffer.byteLength(record.epoch);
+  const bytes = take(HEADER_BYTES + mark.length + epochBytes + (attributes?.length ?? 0));
+  bytes[0] = FORMAT;
+  writeCount(bytes, record.version, 5);
   bytes.writeDoubleBE(record.expiresAt, 13);
-  bytes.writeBigUInt64BE(BigInt(record.vectorVersion), 21);
-  bytes.writeUInt16BE(record.mark.length, 29);
-  bytes.writeUInt16BE(epoch.length, 31);
-  bytes.writeUInt8(record.attributes === undefined ? 0 : 1, 33);
-  bytes.set(record.mark, HEADER_BYTES);
-  bytes.set(epoch, HEADER_BYTES + record.mark.length);
-  bytes.set(attributes, HEADER_BYTES + record.mark.length + epoch.length);
+  writeCount(bytes, record.vectorVersion, 21);
+  bytes.writeUInt16BE(mark.length, 29);
+  bytes.writeUInt16BE(epochBytes, 31);
+  bytes[33] = attributes === undefined ? 0 : 1;
+  bytes.set(mark, HEADER_BYTES);
+  bytes.write(record.epoch, HEADER_BYTES + mark.length, "utf8");
+  if (attributes !== undefined) bytes.set(attributes, HEADER_BYTES + mark.length + epochBytes);
   return sealed(bytes);
 }
 
@@ -101,10 +102,11 @@ export function decodeHeader(bytes: Buffer): Pick<StoredRecord, "version" | "exp
   };
 }
 
-export function encodeVector(version: number, vector: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(VECTOR_HEADER_BYTES + vector.length);
-  bytes.writeUInt8(FORMAT, 0);
-  bytes.writeBigUInt64BE(BigInt(version), 5);
+/** As `encodeRecord`. */
+export function encodeVector(version: number, vector: Uint8Array, take: (length: number) => Buffer): Buffer {
+  const bytes = take(VECTOR_HEADER_BYTES + vector.length);
+  bytes[0] = FORMAT;
+  writeCount(bytes, version, 5);
   bytes.set(vector, VECTOR_HEADER_BYTES);
   return sealed(bytes);
 }
@@ -139,4 +141,9 @@ function isSealed(bytes: Buffer): boolean {
 /** Eight bytes below 2^53, without the detour over a BigInt: this is read for every record. */
 function readCount(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4);
+}
+
+function writeCount(bytes: Buffer, count: number, at: number): void {
+  bytes.writeUInt32BE(Math.floor(count / 0x1_0000_0000), at);
+  bytes.writeUInt32BE(count % 0x1_0000_0000, at + 4);
 }

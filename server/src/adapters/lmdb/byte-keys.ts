@@ -8,6 +8,8 @@ export type KeyPart = string | number | Uint8Array;
 
 /** Joins parts into a key. The last part has no length, so that a prefix of it is a prefix of the key. */
 export function byteKey(...parts: readonly KeyPart[]): Buffer {
+  const [only] = parts;
+  if (parts.length === 1 && typeof only === "number") return encodePart(only);
   const encoded = parts.map(encodePart);
   const size = encoded.reduce((total, part) => total + part.length + 2, -2);
   const key = Buffer.allocUnsafe(size);
@@ -35,7 +37,8 @@ export function splitByteKey(key: Uint8Array, count: number): Buffer[] {
 
 /** Reads a numeric part. */
 export function keyNumber(part: Uint8Array): number {
-  return Number(Buffer.from(part.buffer, part.byteOffset, part.byteLength).readBigUInt64BE(0));
+  const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+  return bytes.readUInt32BE(0) * 0x1_0000_0000 + bytes.readUInt32BE(4);
 }
 
 /** The smallest key greater than every key that begins with `prefix`; undefined when there is none. */
@@ -54,6 +57,7 @@ function encodePart(part: KeyPart): Buffer {
   if (typeof part === "string") return Buffer.from(part, "utf8");
   if (typeof part !== "number") return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   const bytes = Buffer.allocUnsafe(8);
-  bytes.writeBigUInt64BE(BigInt(part));
+  bytes.writeUInt32BE(Math.floor(part / 0x1_0000_0000), 0);
+  bytes.writeUInt32BE(part % 0x1_0000_0000, 4);
   return bytes;
 }

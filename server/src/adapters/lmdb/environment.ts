@@ -16,6 +16,9 @@ const byteEncoding = { encoding: "binary", keyEncoding: "binary" } as const;
 /**
  * Opens (or makes) an environment under `directory`. Reader slots of dead processes are cleared, which otherwise keep freed
  * pages from being used again.
+ *
+ * Any number of processes may open it, each once: opening waits for the write lock on the main thread, and a transaction of
+ * another handle in the same process needs that thread to end.
  */
 export function openEnvironment(directory: string): Environment {
   mkdirSync(directory, { recursive: true });
@@ -28,6 +31,34 @@ export function openEnvironment(directory: string): Environment {
     maxReaders: 512,
   });
   environment.readerCheck();
+  return watched(environment, path.resolve(directory));
+}
+
+/** Transactions of this process that are not over, by directory. */
+const openTransactions = new Map<string, number>();
+
+/**
+ * Whether a transaction of this process is under way in a directory. Opening a database takes lmdb's write lock and waits for it,
+ * and such a transaction holds the lock while it waits for this thread: whoever opens a directory a second time waits for it
+ * first.
+ */
+export function isInTransaction(directory: string): boolean {
+  return openTransactions.has(path.resolve(directory));
+}
+
+function watched(environment: Environment, directory: string): Environment {
+  const run = environment.transaction.bind(environment);
+  environment.transaction = <T>(step: () => T) => {
+    openTransactions.set(directory, (openTransactions.get(directory) ?? 0) + 1);
+    const done = run(step);
+    const over = () => {
+      const others = (openTransactions.get(directory) ?? 1) - 1;
+      if (others > 0) openTransactions.set(directory, others);
+      else openTransactions.delete(directory);
+    };
+    done.then(over, over);
+    return done;
+  };
   return environment;
 }
 

@@ -5,7 +5,8 @@
 
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { environmentDamage } from "./environment.js";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { environmentDamage, isInTransaction } from "./environment.js";
 
 const OPENING = "opening-";
 
@@ -29,6 +30,7 @@ export async function openUndamaged<T extends { close(): Promise<void> }>(reques
     const mark = path.join(directory, `${OPENING}${process.pid}`);
     let store: T | undefined;
     try {
+      while (isInTransaction(directory)) await nextTurn();
       writeFileSync(mark, "");
       store = open();
       probe(store);
