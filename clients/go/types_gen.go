@@ -617,6 +617,7 @@ type Health struct {
 	Stores    StoresHealth    `json:"stores"`
 	Replica   *ReplicaHealth  `json:"replica,omitempty"`
 	Worker    *WorkerHealth   `json:"worker,omitempty"`
+	Engine    *EngineHealth   `json:"engine,omitempty"`
 	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
 	Extra map[string]any `json:"-"`
 }
@@ -637,6 +638,16 @@ type HealthAuthMode string
 const (
 	HealthAuthModeDeriveFromStore HealthAuthMode = "deriveFromStore"
 )
+
+// EngineHealth is what the embedded engine leaves out. Absent where Turbopuffer itself holds the
+// rows.
+type EngineHealth struct {
+	// Languages of full-text attributes that are accepted with `stemming` and whose words are
+	// searched whole.
+	LanguagesWithoutStemmer []string `json:"languages_without_stemmer"`
+	// Extra holds keys without a field here, and explicit nulls; they are kept and sent.
+	Extra map[string]any `json:"-"`
+}
 
 // AerospikeHealth is the connection to Aerospike, where that is the document cache.
 type AerospikeHealth struct {
@@ -840,6 +851,9 @@ func (v SchemaSummary) MarshalJSON() ([]byte, error)     { return encodeJSON(v) 
 
 func (v *Health) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v Health) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
+
+func (v *EngineHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
+func (v EngineHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }
 
 func (v *AerospikeHealth) UnmarshalJSON(text []byte) error { return decodeJSON(text, v) }
 func (v AerospikeHealth) MarshalJSON() ([]byte, error)     { return encodeJSON(v) }

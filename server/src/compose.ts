@@ -28,6 +28,7 @@ import type { ReplicaState } from "./domain/consistency/replica.js";
 import { createDomain } from "./domain/create-domain.js";
 import { createExposition } from "./domain/exposition.js";
 import { createHealth } from "./domain/health.js";
+import { LANGUAGES_WITHOUT_STEMMER } from "./engine/schema/languages.js";
 import { StartError } from "./errors.js";
 import { createDocumentsHandlers } from "./handlers/documents.js";
 import { createHealthHandlers } from "./handlers/health.js";
@@ -105,7 +106,11 @@ export async function compose(
       metrics,
       spread: Math.random,
     },
-    { listingCacheTtlMs: config.listCacheTtlMs, consistency: consistencyOptions(config, replicaId) },
+    {
+      listingCacheTtlMs: config.listCacheTtlMs,
+      cacheBudgetMs: config.cacheBudgetMs,
+      consistency: consistencyOptions(config, replicaId),
+    },
   );
   const loops = createConsistencyLoops(domain.consistency, log, {
     pollIntervalMs: config.consistency.pollIntervalMs,
@@ -139,6 +144,10 @@ export async function compose(
     isLocationPublic: config.usesLocalKey,
     readinessTimeoutMs: limits.readinessTimeoutMs,
     worker: dependencies.worker,
+    engine:
+      config.upstream.kind === "embedded"
+        ? { languages_without_stemmer: [...LANGUAGES_WITHOUT_STEMMER] }
+        : undefined,
   });
   const app = createApp(
     {
@@ -157,7 +166,9 @@ export async function compose(
       clock,
       log,
       newId: randomUUID,
-      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey),
+      authenticate: createStoreKeyAuthenticator(config.upstream.storeKey, {
+        isWellKnown: config.usesLocalKey,
+      }),
       bodies: {
         maxBytes: limits.bodyMaxBytes,
         parsedMaxBytes: limits.parsedBodyMaxBytes,
@@ -169,7 +180,7 @@ export async function compose(
     { corsOrigins: config.corsOrigins, validateResponses: config.validateResponses },
   );
   return {
-    served: { app, drain, log, metrics, newId: randomUUID },
+    served: { ...app, drain, log, metrics, newId: randomUUID },
     storeLocation: store.location,
     engineUrl: store.engineUrl,
     stores,
@@ -258,7 +269,7 @@ async function openStore(
 async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded" }, log: Log) {
   const dataDir = path.join(config.dataDir, "engine");
   await prepareDataDir(dataDir);
-  const { faults, indexLagMs } = config;
+  const { faults, indexLagMs, heapMib } = config;
   if (faults !== undefined || indexLagMs > 0)
     log.warn({ index_lag_ms: indexLagMs, faults: faults !== undefined }, "the engine simulates trouble");
   // The sources run through a loader during development; the entry is whatever this file itself is.
@@ -269,6 +280,7 @@ async function engineOptions(config: UpstreamConfig & { readonly kind: "embedded
     port: config.port,
     apiKey: config.storeKey,
     indexLagMs,
+    heapMib,
     ...(faults === undefined ? {} : { faults }),
     onEvent: (event: EngineEvent) => logEngineEvent(log, event),
   };

@@ -28,11 +28,13 @@ describe("the configuration", () => {
         storeKey: "tpuf_local",
         faults: undefined,
         indexLagMs: 0,
+        heapMib: 0,
       },
       upstreamTimeoutMs: 60_000,
       bodyBudgetBytes: 1024 ** 3,
       corsOrigins: [],
       listCacheTtlMs: 10_000,
+      cacheBudgetMs: 200,
       logLevel: "info",
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -146,6 +148,7 @@ describe("the configuration", () => {
       LAYER_UPSTREAM_TIMEOUT_MS: "60000",
       LAYER_ENGINE_PORT: "8081",
       LAYER_CACHE_MAX_BYTES: String(4 * 1024 ** 3),
+      LAYER_CACHE_BUDGET_MS: "200",
       LAYER_BODY_BUDGET_BYTES: String(1024 ** 3),
       LAYER_CORS_ORIGINS: "none",
       LAYER_WORKERS: "1",
@@ -173,6 +176,7 @@ describe("the configuration", () => {
     /** Our own, of which the contract says nothing. */
     const own = {
       LAYER_ENGINE_FAULTS: "none",
+      LAYER_ENGINE_HEAP_MIB: "0",
       LAYER_ENGINE_INDEX_LAG_MS: "0",
       AEROSPIKE_USER: "none",
       AEROSPIKE_PASSWORD: "none",

@@ -17,6 +17,8 @@ export type UpstreamConfig =
       /** Rules of simulated trouble as JSON text; undefined when there is none. */
       readonly faults: string | undefined;
       readonly indexLagMs: number;
+      /** Heap of the engine's process; 0 leaves it to Node. */
+      readonly heapMib: number;
     }
   | { readonly kind: "remote"; readonly url: string; readonly storeKey: string };
 
@@ -36,6 +38,8 @@ export interface Config {
   /** Name namespaces on `/metrics` to everyone. */
   readonly metricsPublic: boolean;
   readonly listCacheTtlMs: number;
+  /** Longest the document cache may hold a request up at a time, ms. */
+  readonly cacheBudgetMs: number;
   /** Intervals of stable reads, ms. */
   readonly consistency: {
     readonly pollIntervalMs: number;
@@ -127,6 +131,7 @@ function assemble(
         storeKey: values.storeKey ?? LOCAL_KEY,
         faults: values.engineFaults,
         indexLagMs: values.engineIndexLagMs,
+        heapMib: values.engineHeapMib,
       }
     : { kind: "remote", url, storeKey: values.storeKey ?? "" };
   return {
@@ -141,6 +146,7 @@ function assemble(
     workers: values.workers,
     metricsPublic: values.metricsPublic,
     listCacheTtlMs: values.listCacheTtlMs,
+    cacheBudgetMs: values.cacheBudgetMs,
     consistency: Object.freeze({
       pollIntervalMs: values.consistencyPollIntervalMs,
       stablePollIntervalMs: values.consistencyStablePollIntervalMs,

@@ -55,6 +55,13 @@ export const settings = {
     min: 0,
     max: 65_535,
   }),
+  engineHeapMib: integer("LAYER_ENGINE_HEAP_MIB", 0, {
+    unit: "MiB",
+    meaning:
+      "heap of the embedded engine's process, which bounds what a namespace and a write may take (docs/engine.md); 0 leaves it to Node: about a quarter of the machine's memory, 4 GiB at most",
+    min: 0,
+    max: 1_048_576,
+  }),
   engineFaults: optionalText("LAYER_ENGINE_FAULTS", {
     unit: "JSON list of rules",
     meaning:
@@ -153,6 +160,13 @@ export const settings = {
     meaning: "bound of the embedded document cache; above it the records read longest ago go (chosen)",
     min: MIB,
     max: Number.MAX_SAFE_INTEGER,
+  }),
+  cacheBudgetMs: integer("LAYER_CACHE_BUDGET_MS", 200, {
+    unit: "ms",
+    meaning:
+      "longest a call of the document cache may hold a request up, a thousand documents at a time; above it the request goes on without, and the next two seconds as well (contract); Aerospike's own limit of 200 ms stands beside it",
+    min: 10,
+    max: 60_000,
   }),
   aerospikeHosts: optionalText("AEROSPIKE_HOSTS", {
     unit: "addresses",

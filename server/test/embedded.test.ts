@@ -50,6 +50,13 @@ describe("a gateway over its own engine", () => {
     });
   });
 
+  it("lists the languages whose words the engine does not stem, beside the engine itself", async () => {
+    const { engine } = (await json("/health")) as { engine: { languages_without_stemmer: string[] } };
+    expect(engine).toEqual({ languages_without_stemmer: ["greek"] });
+    const own = (await (await fetch(`${gateway.engineUrl}/health`)).json()) as typeof engine;
+    expect(own.languages_without_stemmer).toEqual(engine.languages_without_stemmer);
+  });
+
   it("writes rows with a stamp and finds them by vector", async () => {
     const path = await films("by-vector");
     const before = Date.now();

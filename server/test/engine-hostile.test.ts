@@ -40,7 +40,7 @@ beforeAll(async () => {
   if (engine.message.type !== "listening") throw new Error(engine.message.message);
   url = `http://127.0.0.1:${engine.message.port}`;
   const words = Array.from({ length: 200 }, (_, i) => `w${i}`);
-  const upsert_rows = Array.from({ length: 3_000 }, (_, id) => ({
+  const upsert_rows = Array.from({ length: 600 }, (_, id) => ({
     id,
     n: id,
     t: words.join(" "),
@@ -51,10 +51,7 @@ beforeAll(async () => {
     t: { type: "string", full_text_search: true },
     x: { type: "string", regex: true, fuzzy: true },
   };
-  for (let at = 0; at < upsert_rows.length; at += 500) {
-    const part = upsert_rows.slice(at, at + 500);
-    expect(await post("h", JSON.stringify({ upsert_rows: part, schema }))).toMatchObject({ status: 200 });
-  }
+  expect(await post("h", JSON.stringify({ upsert_rows, schema }))).toMatchObject({ status: 200 });
 }, 120_000);
 afterAll(() => {
   engine.child.kill("SIGKILL");
@@ -151,6 +148,6 @@ describe("twenty hostile requests in flight", () => {
       headers: { authorization: `Bearer ${ENGINE_KEY}` },
       body: JSON.stringify({ aggregate_by: { c: ["Count"] } }),
     });
-    expect(await fine.json()).toMatchObject({ aggregations: { c: 3_000 } });
+    expect(await fine.json()).toMatchObject({ aggregations: { c: 600 } });
   }, 300_000);
 });

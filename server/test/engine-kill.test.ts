@@ -12,7 +12,7 @@ import { type JsonObject, writeJson } from "../src/engine/json.js";
 import { NEWEST_ID, rowOf, stateAfter } from "./engine-history.js";
 import { runs } from "./long-runs.js";
 
-const ROUNDS = runs(10);
+const ROUNDS = runs(4);
 const writer = fileURLToPath(new URL("./engine-writer.ts", import.meta.url));
 
 describe("an engine that is killed while it writes and saves tables", () => {

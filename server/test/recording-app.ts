@@ -84,7 +84,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     { corsOrigins: options.corsOrigins ?? [], validateResponses: options.validateResponses ?? false },
   );
   const { url, close } = await listen(
-    { app, drain, log, metrics, newId },
+    { ...app, drain, log, metrics, newId },
     {
       host: "127.0.0.1",
       port: 0,

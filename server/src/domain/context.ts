@@ -15,4 +15,9 @@ export interface RequestContext {
   readonly signal: Cancellation;
   /** Where to say what is learnt on the way, for the log line and the metrics. Absent when no request is behind the call. */
   readonly notes?: RequestNotes | undefined;
+  /**
+   * Takes memory for a copy of the body, until the request is over. Absent when no request is behind the call.
+   * @throws AppError `rate_limited` when bodies in flight take too much already
+   */
+  readonly reserve?: ((bytes: number) => void) | undefined;
 }

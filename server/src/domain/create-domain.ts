@@ -68,6 +68,8 @@ export interface DomainOptions {
   writeBytesMax?: number | undefined;
   /** How long a listing page is kept, ms; 0 keeps none. Default 10,000. */
   listingCacheTtlMs?: number | undefined;
+  /** Longest the document cache may hold a request up at a time, ms. Default 200. */
+  cacheBudgetMs?: number | undefined;
   /** This replica's id and the intervals of stable reads. Default: the contract's. */
   consistency?: ConsistencyOptions | undefined;
 }
@@ -110,6 +112,7 @@ export function createDomain(dependencies: DomainDependencies, options: DomainOp
     {
       replicaId: consistencyOptions.replicaId,
       writeDeadlineMs: consistencyOptions.writeDeadlineMs ?? 60_000,
+      budgetMs: options.cacheBudgetMs,
     },
   );
   const jobs = createJobs(

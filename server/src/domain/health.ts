@@ -4,7 +4,14 @@
  */
 
 import { AppError } from "../errors.js";
-import type { AerospikeHealth, Health, NotReady, ReplicaHealth, StoreHealth } from "../generated/types.js";
+import type {
+  AerospikeHealth,
+  EngineHealth,
+  Health,
+  NotReady,
+  ReplicaHealth,
+  StoreHealth,
+} from "../generated/types.js";
 import type { Upstream } from "../ports/upstream.js";
 import type { Principal } from "../principal.js";
 import type { ReplicaState } from "./consistency/replica.js";
@@ -51,13 +58,15 @@ export interface HealthDependencies {
   /** Tell everyone the location: on loopback with the well-known key there is nobody to hide it from. */
   readonly isLocationPublic: boolean;
   readonly readinessTimeoutMs: number;
+  /** What the embedded engine leaves out, where it holds the rows. */
+  readonly engine?: EngineHealth | undefined;
   /** Which of several processes of one gateway this is. */
   readonly worker?: { readonly id: number; readonly of: number } | undefined;
 }
 
 export function createHealth(dependencies: HealthDependencies): HealthReports {
-  const { upstream, isDraining, version, store, stores, isLocationPublic, readinessTimeoutMs, worker } =
-    dependencies;
+  const { upstream, isDraining, version, store, stores, isLocationPublic, readinessTimeoutMs } = dependencies;
+  const { worker, engine } = dependencies;
   /** The check under way. */
   let checking: Promise<string | undefined> | undefined;
 
@@ -76,6 +85,7 @@ export function createHealth(dependencies: HealthDependencies): HealthReports {
       },
       replica: replicaHealth(dependencies.replica()),
       ...(worker === undefined ? {} : { worker }),
+      ...(engine === undefined ? {} : { engine }),
     };
   }
 

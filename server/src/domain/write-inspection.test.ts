@@ -13,6 +13,14 @@ function stamped(body: unknown): string {
   return splice.apply(bytes, stamp).toString();
 }
 
+it("counts the rows that get a stamp, and bounds what a copy with them takes", () => {
+  const rows = Buffer.from('{"upsert_rows":[{"id":1},{"id":2}],"patch_columns":{"id":[3,4,5],"a":[1,2,3]}}');
+  const write = inspectWrite(rows, 1_000_000);
+  expect(write.rows).toBe(5);
+  expect(write.splice.apply(write.bytes, "1715600400000").length).toBeLessThanOrEqual(write.copyBytesMax);
+  expect(inspectWrite(Buffer.from('{"deletes":[1]}'), 1_000_000)).toMatchObject({ rows: 0, copyBytesMax: 0 });
+});
+
 describe("inspectWrite", () => {
   it.each([
     [

@@ -27,6 +27,10 @@ export interface WriteInspection {
   copies: boolean;
   /** Whether the splice puts a stamp anywhere. */
   stamps: boolean;
+  /** Rows that get one. */
+  rows: number;
+  /** The most bytes that applying the splice takes beside the body; 0 when it changes nothing. */
+  copyBytesMax: number;
   /** Where the parts are that the document cache needs, in `bytes`; only when asked for. */
   outline: WriteOutline | undefined;
 }
@@ -85,6 +89,7 @@ class Walk {
   /** Declares the stamp in a schema that lacks it; wanted only when something is stamped. */
   #declaration: { at: number; first: boolean } | undefined;
   #stamped = false;
+  #stampedRows = 0;
   /** How much stamps add at most. */
   #addedBytes = 0;
   readonly #outline: WriteOutline | undefined;
@@ -116,6 +121,8 @@ class Walk {
       splice: this.#splice,
       copies,
       stamps: this.#stamped,
+      rows: this.#stampedRows,
+      copyBytesMax: this.#splice.isEmpty ? 0 : this.#cursor.bytes.length + this.#addedBytes,
       outline: this.#outline,
     };
   }
@@ -239,6 +246,7 @@ class Walk {
       }
     });
     this.#stamped = true;
+    this.#stampedRows++;
     this.#grow(memberBytes);
     if (stamped) return;
     const at = cursor.position - 1;
@@ -272,6 +280,7 @@ class Walk {
       return;
     }
     this.#stamped = true;
+    this.#stampedRows += ids;
     this.#grow(memberBytes + ids * stampBytes);
     this.#stampColumn(ids, stampColumn, cursor.position - 1, members === 0);
   }

@@ -65,6 +65,8 @@ export function createWrites(dependencies: WriteDependencies, options: WriteOpti
   return {
     writeNamespace: async (context, namespace, body) => {
       const write = readBody(body, (bytes) => inspectWrite(bytes, options.bodyBytesMax, { mirrors }));
+      context.reserve?.(write.copyBytesMax);
+      if (context.notes !== undefined) context.notes.rows = write.rows;
       const mirrored = await mirror.begin(context, namespace, write);
       if (!replica.mayStamp()) {
         try {

@@ -663,6 +663,17 @@ export interface Health {
   stores: StoresHealth;
   replica?: ReplicaHealth;
   worker?: WorkerHealth;
+  engine?: EngineHealth;
+  [key: string]: unknown;
+}
+
+/** What the embedded engine leaves out. Absent where Turbopuffer itself holds the rows. */
+export interface EngineHealth {
+  /**
+   * Languages of full-text attributes that are accepted with `stemming` and whose words are searched
+   * whole.
+   */
+  languages_without_stemmer: string[];
   [key: string]: unknown;
 }
 

@@ -10,8 +10,8 @@ import type { BytesReply } from "../generated/handlers.js";
 import type { Adapt, Route } from "../generated/routes.js";
 import type { Principal } from "../principal.js";
 import { authorise } from "./access.js";
-import { type Authenticate, anonymous } from "./auth.js";
-import { type BodyLimits, noBody, readBody } from "./body.js";
+import { type Authenticate, anonymous, type Credentials } from "./auth.js";
+import { type BodyLimits, type HeldBody, noBody, readBody } from "./body.js";
 import type { CallContext } from "./call-context.js";
 import { CallerSignal } from "./caller-signal.js";
 import type { Validate } from "./compiled-validation.js";
@@ -72,14 +72,14 @@ async function serveRoute(
     if (problem !== undefined) return sendPlainRefusal(response, problem);
     state.namespace = namespace;
   }
-  const principal = await identify(route, authenticate, request.headers.authorization);
+  const principal = await identify(route, authenticate, request.headers);
   state.principal = principal;
   authorise(route, principal, typeof namespace === "string" ? namespace : undefined);
 
   const held = route.body === "none" ? noBody : await readBody(request, bodies, route.call !== "raw");
   try {
     state.bytesIn = held.bytes.length;
-    const context = contextOf(request, principal);
+    const context = contextOf(request, principal, held.reserve);
     const call = await callOf(route, validate, request, context, held.bytes);
     const reply = toBytes(await invoke(call));
     checkReply?.(route, reply);
@@ -90,22 +90,19 @@ async function serveRoute(
 }
 
 /** On a route open to everyone a key is welcome but never demanded. */
-async function identify(
-  route: Route,
-  authenticate: Authenticate,
-  authorization: string | undefined,
-): Promise<Principal> {
-  if (route.access !== "none") return authenticate(authorization);
-  if (authorization === undefined) return anonymous;
+async function identify(route: Route, authenticate: Authenticate, headers: Credentials): Promise<Principal> {
+  if (route.access !== "none") return authenticate(headers);
+  if (headers.authorization === undefined) return anonymous;
   try {
-    return await authenticate(authorization);
+    return await authenticate(headers);
   } catch (error) {
-    if (error instanceof AppError && error.code === "unauthorized") return anonymous;
+    if (error instanceof AppError && (error.code === "unauthorized" || error.code === "forbidden"))
+      return anonymous;
     throw error;
   }
 }
 
-function contextOf(request: Request, principal: Principal): CallContext {
+function contextOf(request: Request, principal: Principal, reserve: HeldBody["reserve"]): CallContext {
   const state = stateOf(request);
   const signal = new CallerSignal();
   state.onGone = () => signal.abort();
@@ -117,6 +114,7 @@ function contextOf(request: Request, principal: Principal): CallContext {
     rawQuery: mark < 0 ? "" : request.url.slice(mark + 1),
     signal,
     notes: state.notes,
+    reserve,
   };
 }
 

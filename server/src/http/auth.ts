@@ -5,12 +5,20 @@
 import { timingSafeEqual } from "node:crypto";
 import { AppError } from "../errors.js";
 import type { Principal } from "../principal.js";
+import { isLoopbackHost } from "./loopback-host.js";
+
+/** The headers that tell who calls, and by which name. */
+export interface Credentials {
+  readonly authorization?: string | undefined;
+  readonly host?: string | undefined;
+}
 
 /**
- * The principal that an `Authorization` header stands for.
- * @throws AppError `unauthorized` with reason `missing_bearer`, `malformed_bearer` or `unknown_key`
+ * The principal that the headers of a request stand for.
+ * @throws AppError `unauthorized` with reason `missing_bearer`, `malformed_bearer` or `unknown_key`; `forbidden` for a key
+ *   that does not open to a request addressed by this name
  */
-export type Authenticate = (authorization: string | undefined) => Principal | Promise<Principal>;
+export type Authenticate = (headers: Credentials) => Principal | Promise<Principal>;
 
 /** Whoever presents no key, on the routes that need none. */
 export const anonymous: Principal = Object.freeze({
@@ -19,19 +27,38 @@ export const anonymous: Principal = Object.freeze({
   grants: [],
 });
 
+export interface StoreKeyOptions {
+  /**
+   * The key is the well-known one. It is for whoever sits at this machine, so it is refused under any name but a loopback
+   * one: a page of another site, whose name was made to point here, could use it else.
+   */
+  readonly isWellKnown?: boolean;
+}
+
 /** Accepts the store's own key, with all scopes over all namespaces. */
-export function createStoreKeyAuthenticator(storeKey: string): Authenticate {
+export function createStoreKeyAuthenticator(
+  storeKey: string,
+  { isWellKnown = false }: StoreKeyOptions = {},
+): Authenticate {
   const isStoreKey = createSecretComparison(storeKey);
   const principal: Principal = Object.freeze({
     name: "store-key",
     scopes: new Set(["read", "write", "admin"] as const),
     grants: ["*"],
   });
-  return (authorization) => {
-    if (isStoreKey(bearerToken(authorization))) return principal;
-    throw new AppError("unauthorized", "the bearer token matches no key", {
-      details: { reason: "unknown_key" },
-    });
+  return ({ authorization, host }) => {
+    if (!isStoreKey(bearerToken(authorization))) {
+      throw new AppError("unauthorized", "the bearer token matches no key", {
+        details: { reason: "unknown_key" },
+      });
+    }
+    if (isWellKnown && !isLoopbackHost(host)) {
+      throw new AppError(
+        "forbidden",
+        `the well-known key is refused for Host '${(host ?? "").slice(0, 200)}': address the gateway as localhost, 127.0.0.1 or [::1], or set TURBOPUFFER_API_KEY to a key of your own`,
+      );
+    }
+    return principal;
   };
 }
 

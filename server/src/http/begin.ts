@@ -30,7 +30,7 @@ export function createBegin({ clock, log, drain, metrics, newId }: BeginDependen
       bytesOut: 0,
     };
     beginState(request, state);
-    const { path } = request;
+    const { url } = request;
     drain.enter();
     response.once("close", () => {
       drain.leave();
@@ -38,7 +38,7 @@ export function createBegin({ clock, log, drain, metrics, newId }: BeginDependen
       const endedAt = clock.monotonic();
       const status = response.writableFinished ? String(response.statusCode) : "aborted";
       recordRequest(metrics, { state, status, endedAt });
-      logRequest(log, endedAt, state, path, response);
+      logRequest(log, endedAt, state, url, response);
     });
     if (request.headers.host === undefined && request.httpVersion === "1.1")
       next(new AppError("bad_request", "the request has no host header, which http/1.1 demands"));
@@ -46,7 +46,7 @@ export function createBegin({ clock, log, drain, metrics, newId }: BeginDependen
   };
 }
 
-function logRequest(log: Log, endedAt: number, state: RequestState, path: string, response: Response): void {
+function logRequest(log: Log, endedAt: number, state: RequestState, url: string, response: Response): void {
   const level = state.errorCode === "internal_error" ? "error" : state.error === undefined ? "info" : "warn";
   if (!log.isLevelEnabled(level)) return;
   const { operationId, namespace, principal, errorCode, error, notes, cache, stableAsOf } = state;
@@ -54,7 +54,7 @@ function logRequest(log: Log, endedAt: number, state: RequestState, path: string
     request_id: state.requestId,
     method: response.req.method,
     // A known operation says all there is to say; a path may hold ids, and only serves to find a wrong URL.
-    ...(operationId === undefined ? { path } : { operation: operationId }),
+    ...(operationId === undefined ? { path: url.split("?", 1)[0] } : { operation: operationId }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(principal === undefined ? {} : { principal: principal.name }),
     status: response.statusCode,

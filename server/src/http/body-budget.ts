@@ -1,12 +1,15 @@
 /**
- * A bound on the memory that request bodies take together. Every byte is reserved before it is kept and given back when
- * the answer is out; whoever would exceed the bound is told to come back.
+ * A bound on the memory that request bodies, and the copies made of them, take together. Every byte is reserved before it is
+ * kept and given back when the answer is out; whoever would exceed the bound is told to come back.
+ *
+ * A request that has the memory to itself may exceed it: otherwise one that is larger than the bound would be told to come back
+ * for ever.
  */
 
 export interface BodyBudget {
   readonly limitBytes: number;
-  /** Takes `bytes` when they fit. */
-  reserve(bytes: number): boolean;
+  /** Takes `bytes` for a request that has taken `own` before, when they fit or nobody else has any. */
+  reserve(bytes: number, own: number): boolean;
   release(bytes: number): void;
   /** Bytes reserved now. */
   readonly inFlightBytes: number;
@@ -16,8 +19,8 @@ export function createBodyBudget(limitBytes: number): BodyBudget {
   let inFlight = 0;
   return {
     limitBytes,
-    reserve(bytes) {
-      if (inFlight + bytes > limitBytes) return false;
+    reserve(bytes, own) {
+      if (inFlight + bytes > limitBytes && inFlight > own) return false;
       inFlight += bytes;
       return true;
     },

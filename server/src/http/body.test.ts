@@ -172,6 +172,33 @@ describe("the budget of all bodies in flight", () => {
     expect((await post(Buffer.alloc(MIB, 32))).status).toBe(200);
   });
 
+  it("counts the copies made of a body, and refuses one that does not fit beside the others", async () => {
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await start({
+      budgetBytes: MIB,
+      answer: async ({ bytes, context }) => {
+        context.reserve((bytes ?? []).length);
+        await gate;
+        return { status: 200, json: {} };
+      },
+    });
+    const first = post(Buffer.alloc(MIB / 4, 32));
+    await expect.poll(() => app.calls.length).toBe(1);
+    const refused = await post(Buffer.alloc(MIB / 4 + 1, 32));
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    release();
+    expect((await first).status).toBe(200);
+  });
+
+  it("lets a body through that is larger than all of it, when there is no other", async () => {
+    await start({ budgetBytes: MIB / 2, answer: async () => ({ status: 200, json: {} }) });
+    expect((await post(Buffer.alloc(MIB, 32))).status).toBe(200);
+    expect((await post(gzipSync(Buffer.alloc(MIB, 32)), { "content-encoding": "gzip" })).status).toBe(200);
+  });
+
   it("gets back what a caller who left in the middle had taken", async () => {
     await start({ budgetBytes: MIB });
     for (const encoding of ["", "content-encoding: gzip\r\n"]) {

@@ -20,12 +20,14 @@ export interface BodyLimits {
 /** A body held against the budget. */
 export interface HeldBody {
   readonly bytes: Uint8Array;
-  /** Gives the bytes back to the budget; call once, when nobody reads them any more. */
+  /** Takes further bytes for a copy of it. @throws AppError `rate_limited` */
+  reserve(bytes: number): void;
+  /** Gives all bytes back to the budget; call once, when nobody reads them any more. */
   release(): void;
 }
 
 /** What a request without a body has. */
-export const noBody: HeldBody = { bytes: new Uint8Array(0), release() {} };
+export const noBody: HeldBody = { bytes: new Uint8Array(0), reserve() {}, release() {} };
 
 /**
  * @param parsed whether the body will be parsed into values
@@ -55,23 +57,36 @@ export async function readBody(
   }
 }
 
-interface Hold {
-  /** Reserves further bytes. @throws AppError when the body or the budget is exceeded */
+interface Hold extends Pick<HeldBody, "reserve" | "release"> {
+  /** Reserves further bytes of the body. @throws AppError when the body or the budget is exceeded */
   take(bytes: number): void;
-  release(): void;
+  /** Makes one copy of all that was taken, whose original then goes. @throws AppError when the budget is exceeded */
+  copy(make: () => Buffer): Buffer;
 }
 
 function createHold(maxBytes: number, budget: BodyBudget): Hold {
   let taken = 0;
+  function reserve(bytes: number): void {
+    if (!budget.reserve(bytes, taken)) {
+      throw new AppError("rate_limited", `request bodies in flight exceed ${budget.limitBytes} bytes`, {
+        details: { retryAfterSeconds: 1 },
+      });
+    }
+    taken += bytes;
+  }
   return {
     take(bytes) {
       if (taken + bytes > maxBytes) throw tooLarge(maxBytes);
-      if (!budget.reserve(bytes)) {
-        throw new AppError("rate_limited", `request bodies in flight exceed ${budget.limitBytes} bytes`, {
-          details: { retryAfterSeconds: 1 },
-        });
-      }
-      taken += bytes;
+      reserve(bytes);
+    },
+    reserve,
+    copy(make) {
+      const original = taken;
+      reserve(original);
+      const made = make();
+      budget.release(original);
+      taken -= original;
+      return made;
     },
     release() {
       budget.release(taken);
@@ -86,7 +101,7 @@ async function fill(source: Readable, target: Buffer, held: Hold): Promise<HeldB
   await eachChunk(source, (chunk) => {
     offset += chunk.copy(target, offset);
   });
-  return { bytes: target.subarray(0, offset), release: held.release };
+  return { bytes: target.subarray(0, offset), reserve: held.reserve, release: held.release };
 }
 
 async function collect(source: Readable, held: Hold): Promise<HeldBody> {
@@ -96,7 +111,8 @@ async function collect(source: Readable, held: Hold): Promise<HeldBody> {
     parts.push(chunk);
   });
   const [only] = parts;
-  return { bytes: parts.length === 1 && only ? only : Buffer.concat(parts), release: held.release };
+  const bytes = parts.length === 1 && only ? only : held.copy(() => Buffer.concat(parts));
+  return { bytes, reserve: held.reserve, release: held.release };
 }
 
 /**

@@ -15,4 +15,9 @@ export interface CallContext {
   readonly signal: CallerSignal;
   /** Where to say what is learnt on the way, for the log line and the metrics. */
   readonly notes: RequestNotes;
+  /**
+   * Takes memory for a copy of the body, until the request is over.
+   * @throws AppError `rate_limited` when bodies in flight take too much already
+   */
+  readonly reserve: (bytes: number) => void;
 }

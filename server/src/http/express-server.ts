@@ -13,15 +13,20 @@ import type { Express } from "express";
 /**
  * Creates a server for `app`. `app.request` and `app.response` are replaced, so call it once for an application, after
  * which the application must only be served by the returned server.
+ * @param serve what is called for every request, if it is not the application itself
  */
-export function createExpressServer(app: Express, options: http.ServerOptions = {}): http.Server {
+export function createExpressServer(
+  app: Express,
+  options: http.ServerOptions = {},
+  serve: http.RequestListener = app,
+): http.Server {
   class Request extends http.IncomingMessage {}
   class Response extends http.ServerResponse<http.IncomingMessage> {}
   adopt(Request.prototype, app.request, http.IncomingMessage.prototype);
   adopt(Response.prototype, app.response, http.ServerResponse.prototype);
   app.request = Request.prototype as unknown as Express["request"];
   app.response = Response.prototype as unknown as Express["response"];
-  return http.createServer({ ...options, IncomingMessage: Request, ServerResponse: Response }, app);
+  return http.createServer({ ...options, IncomingMessage: Request, ServerResponse: Response }, serve);
 }
 
 /** Copies what Express added between `from` and `end` onto `target`, the oldest first so that overrides win. */

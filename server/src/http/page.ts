@@ -5,8 +5,8 @@
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Request, RequestHandler } from "express";
-import { isLoopback } from "../config.js";
+import type { RequestHandler } from "express";
+import { isLoopbackHost } from "./loopback-host.js";
 import { send } from "./reply.js";
 
 /** The sources beside this package: up from `src/http` as from `dist/http`. */
@@ -37,15 +37,9 @@ export async function createPage({ localKey }: PageOptions): Promise<RequestHand
   };
   const pages = { local: fill({ key: localKey }), public: fill({}) };
   return (request, response) => {
-    const body = localKey !== undefined && isAddressedLocally(request) ? pages.local : pages.public;
+    const body = localKey !== undefined && isLoopbackHost(request.headers.host) ? pages.local : pages.public;
     send(response, { status: 200, headers, body });
   };
-}
-
-/** A page of another site whose name was made to point here still sends its own name. */
-function isAddressedLocally(request: Request): boolean {
-  const host = (request.headers.host ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-  return isLoopback(host);
 }
 
 function policy(style: string, script: string): string {

@@ -3,7 +3,7 @@
  * while the requests in flight finish; then it closes.
  */
 
-import type { Server } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
 import { StartError } from "../errors.js";
@@ -36,22 +36,28 @@ export interface RunningServer {
 /** What is served, and who is told about it. */
 export interface Served extends RefusalDependencies {
   readonly app: Express;
+  /** Called for every request. Default: the application. */
+  readonly serve?: RequestListener;
   readonly drain: DrainState;
 }
 
 /** @throws StartError when the address cannot be listened on */
 export async function listen(
-  { app, drain, ...told }: Served,
+  { app, serve, drain, ...told }: Served,
   options: ListenOptions,
 ): Promise<RunningServer> {
-  const server = createExpressServer(app, {
-    keepAliveTimeout: options.keepAliveTimeoutMs,
-    headersTimeout: options.headersTimeoutMs,
-    requestTimeout: options.requestTimeoutMs,
-    connectionsCheckingInterval: options.timeoutCheckMs ?? 30_000,
-    // Asked for in `begin`, whose answer has a body.
-    requireHostHeader: false,
-  });
+  const server = createExpressServer(
+    app,
+    {
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: options.timeoutCheckMs ?? 30_000,
+      // Asked for in `begin`, whose answer has a body.
+      requireHostHeader: false,
+    },
+    serve,
+  );
   answerRefusals(server, told);
   await bind(server, options);
   const { address, family, port } = server.address() as AddressInfo;

@@ -54,7 +54,7 @@ export const upsertMetrics = {
     unit: "rows",
     labels: ["namespace"],
     buckets: BATCH_SIZES,
-    description: "Rows that a write stamps; a column form counts once, since its rows share one stamp column",
+    description: "Rows that a write stamps, in rows or in columns; the patch of a filter counts as one",
     alert: {
       summary: "writers send single rows, which upstream takes far slower than batches",
       expr: "histogram_quantile(0.9, sum by (le, namespace) (rate(layer_upsert_batch_size_bucket[30m]))) <= 1 and sum by (namespace) (rate(layer_upsert_batch_size_count[30m])) > 10",

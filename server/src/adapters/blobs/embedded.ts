@@ -10,6 +10,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { open as openFile, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import {
@@ -28,6 +29,7 @@ import {
   type ByteDatabase,
   type Environment,
   environmentDamage,
+  isInTransaction,
   openBytes,
   openEnvironment,
 } from "../lmdb/environment.js";
@@ -55,6 +57,7 @@ export async function openEmbeddedBlobStore(options: EmbeddedBlobStoreOptions): 
   const damage = environmentDamage(options.directory);
   if (damage !== undefined)
     throw new BlobStoreError("damaged", `blob store cannot be opened: ${damage}; restore it from a backup`);
+  while (isInTransaction(options.directory)) await nextTurn();
   const environment = openEnvironment(options.directory);
   const store = new EmbeddedBlobStore(environment, options.directory);
   const removed = await store.removeOrphans(options.clock.now() - ORPHAN_AGE_MS);

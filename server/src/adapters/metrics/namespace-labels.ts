@@ -22,29 +22,37 @@ export interface NamespaceLabelOptions {
   readonly idleMs: number;
 }
 
+interface Place {
+  /** Since the last `retire`, which then says when that was: looking at the clock for every use would cost more than the use. */
+  isUsed: boolean;
+  usedAt: number;
+}
+
 export function createNamespaceLabels(
   clock: Pick<Clock, "monotonic">,
   { placesMax, idleMs }: NamespaceLabelOptions,
 ): NamespaceLabels {
-  /** Name to the time of its last use. */
-  const places = new Map<string, number>();
+  const places = new Map<string, Place>();
   return {
     admit(namespace) {
       if (places.has(namespace) || places.size >= placesMax || namespace === OTHER) return;
-      places.set(namespace, clock.monotonic());
+      places.set(namespace, { isUsed: true, usedAt: clock.monotonic() });
     },
     labelOf(namespace) {
       if (namespace === "") return "";
-      if (!places.has(namespace)) return OTHER;
-      places.set(namespace, clock.monotonic());
+      const place = places.get(namespace);
+      if (place === undefined) return OTHER;
+      place.isUsed = true;
       return namespace;
     },
     retire() {
       const retired = new Set<string>();
-      if (places.size <= placesMax * 0.75) return retired;
-      const before = clock.monotonic() - idleMs;
-      for (const [namespace, usedAt] of places) {
-        if (usedAt > before) continue;
+      const now = clock.monotonic();
+      const isFull = places.size > placesMax * 0.75;
+      for (const [namespace, place] of places) {
+        if (place.isUsed) place.usedAt = now;
+        place.isUsed = false;
+        if (!isFull || now - place.usedAt < idleMs) continue;
         places.delete(namespace);
         retired.add(namespace);
       }

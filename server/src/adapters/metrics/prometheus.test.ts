@@ -93,6 +93,7 @@ describe("the namespaces that metrics tell apart", () => {
       metrics.add("layer_query_shape_total", { namespace, shape: "native" }, 5);
       metrics.observe("layer_query_duration_seconds", query(namespace), 0.003);
     }
+    await metrics.collect();
     advance(1_500);
     metrics.add("layer_query_shape_total", { namespace: "busy", shape: "native" });
     const total = () => value('layer_query_shape_total{shape="native"}', () => false);

@@ -1,19 +1,21 @@
 /**
- * Metrics in Prometheus' form, kept by prom-client. What this adds to it: names and types come from our own catalogue, the
- * number of namespaces is bounded, and a scrape may be refused their names.
+ * Metrics in Prometheus' form. prom-client writes them, joins those of several processes and measures the process itself; what
+ * is ours is the catalogue, a quicker way to record (`series-store.ts`), a bound on the number of namespaces, and that a scrape
+ * may be refused their names.
  *
  * A namespace that loses its place takes its series with it, and what they had counted stays in `other`: a sum over all
  * namespaces never falls, which Prometheus would take for a restart.
  */
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type MetricValue, Registry } from "prom-client";
+import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import type { Clock } from "../../clock.js";
 import { type GaugeName, type MetricName, metricCatalogue } from "../../metric-catalogue.js";
 import type { MetricDefinition } from "../../metric-tables/definition.js";
 import type { Metrics, Reading } from "../../metrics.js";
 import type { MetricRegistry } from "../../ports/metric-registry.js";
 import { createNamespaceLabels, OTHER } from "./namespace-labels.js";
-import { joined, NAME_LABELS, type Series, withoutNames } from "./series.js";
+import { joined, NAME_LABELS, type Series, type SeriesValue, withoutNames } from "./series.js";
+import { createSeriesStore, type Labels, type SeriesStore } from "./series-store.js";
 
 export interface PrometheusMetrics extends Metrics, MetricRegistry {
   /** This process' series, to be joined with those of others. */
@@ -31,8 +33,7 @@ export interface PrometheusOptions {
   readonly collectOthers?: () => Promise<readonly Series[]>;
 }
 
-type AnyLabels = Readonly<Record<string, string>>;
-type SeriesLabels = MetricValue<string>["labels"];
+type Reader = () => Iterable<Reading<GaugeName>>;
 
 export function createPrometheusMetrics(
   clock: Pick<Clock, "monotonic">,
@@ -43,58 +44,31 @@ export function createPrometheusMetrics(
     placesMax: options.namespacesMax ?? 100,
     idleMs: options.namespaceIdleMs ?? 3_600_000,
   });
-  const recorders = createRecorders(registry, boundNames);
+  const isName: ReadonlySet<string> = new Set(NAME_LABELS);
+  const toldAs = (label: string, value: string) => (isName.has(label) ? names.labelOf(value) : value);
+  const stores = new Map<MetricName, SeriesStore>();
+  const readers = new Map<MetricName, Reader[]>();
+  for (const [name, definition] of Object.entries<MetricDefinition>(metricCatalogue)) {
+    const store = createSeriesStore(name, definition, toldAs);
+    const read: Reader[] = [];
+    stores.set(name as MetricName, store);
+    readers.set(name as MetricName, read);
+    registry.registerMetric(asMetric(name, definition, () => readValues(definition, store, read)));
+  }
   if (options.process ?? true) collectDefaultMetrics({ register: registry });
-  /** What retired namespaces had counted. */
-  let retired: Series = [];
-  /** One at a time: two would both fold the same names. */
-  let collecting: Promise<Series> | undefined;
 
-  function boundNames(labels: AnyLabels): AnyLabels {
-    if (labels.namespace === undefined) return labels;
-    const bounded: Record<string, string> = { ...labels, namespace: names.labelOf(labels.namespace) };
-    if (labels.set !== undefined) bounded.set = names.labelOf(labels.set);
-    return bounded;
-  }
-
-  async function collectNow(): Promise<Series> {
-    await retireNames();
-    const series = (await registry.getMetricsAsJSON()) as unknown as Series;
-    if (retired.length === 0) return series;
-    return (await joined([series, retired]).getMetricsAsJSON()) as unknown as Series;
-  }
-
-  async function retireNames(): Promise<void> {
+  async function collect(): Promise<Series> {
     const leaving = names.retire();
-    if (leaving.size === 0) return;
-    const kept: Series[] = [retired];
-    for (const [name, recorder] of recorders) {
-      const definition: MetricDefinition = metricCatalogue[name];
-      if (!definition.labels.includes("namespace")) continue;
-      const metric = await recorder.metric.get();
-      const values = metric.values.filter(({ labels }) => leaving.has(String(labels.namespace)));
-      // Nothing is recorded under these names any more, so nothing is lost between reading and removing.
-      for (const value of values) recorder.metric.remove(ownLabels(definition, value.labels));
-      if (definition.kind === "gauge" || values.length === 0) continue;
-      kept.push([
-        { ...metric, values: values.map((value) => ({ ...value, labels: asOther(value.labels) })) },
-      ]);
-    }
-    retired = (await joined(kept).getMetricsAsJSON()) as unknown as Series;
-  }
-
-  function collect(): Promise<Series> {
-    collecting ??= collectNow().finally(() => {
-      collecting = undefined;
-    });
-    return collecting;
+    if (leaving.size > 0)
+      for (const store of stores.values()) store.fold((labels) => withoutLeaving(labels, leaving));
+    return (await registry.getMetricsAsJSON()) as unknown as Series;
   }
 
   return {
-    add: (name, labels, amount = 1) => recorders.get(name)?.add(labels, amount),
-    observe: (name, labels, value) => recorders.get(name)?.observe(labels, value),
-    set: (name, labels, value) => recorders.get(name)?.set(labels, value),
-    watch: (name, read) => recorders.get(name)?.watch(read as () => Iterable<Reading<GaugeName>>),
+    add: (name, labels, amount = 1) => stores.get(name)?.add(labels, amount),
+    observe: (name, labels, value) => stores.get(name)?.observe(labels, value),
+    set: (name, labels, value) => stores.get(name)?.set(labels, value),
+    watch: (name, read) => void readers.get(name)?.push(read as Reader),
     admit: names.admit,
     collect,
     async render(shows) {
@@ -105,73 +79,11 @@ export function createPrometheusMetrics(
   };
 }
 
-/** One metric, with the ways of recording that its kind has; the others do nothing, and the types keep them from being used. */
-interface Recorder {
-  readonly metric: Counter | Gauge | Histogram;
-  add(labels: AnyLabels, amount: number): void;
-  observe(labels: AnyLabels, value: number): void;
-  set(labels: AnyLabels, value: number): void;
-  watch(read: () => Iterable<Reading<GaugeName>>): void;
-}
-
-interface RecorderConfig {
-  readonly name: string;
-  readonly help: string;
-  readonly labelNames: string[];
-  readonly registers: Registry[];
-  readonly aggregator: NonNullable<MetricDefinition["aggregator"]>;
-}
-
-const nothing = { add() {}, observe() {}, set() {}, watch() {} };
-
-function createRecorders(
-  registry: Registry,
-  bound: (labels: AnyLabels) => AnyLabels,
-): ReadonlyMap<MetricName, Recorder> {
-  const recorders = new Map<MetricName, Recorder>();
-  for (const [name, definition] of Object.entries<MetricDefinition>(metricCatalogue)) {
-    const config = {
-      name,
-      help: definition.description,
-      labelNames: [...definition.labels],
-      registers: [registry],
-      aggregator: definition.aggregator ?? ("sum" as const),
-    };
-    recorders.set(name as MetricName, createRecorder(definition, config, bound));
-  }
-  return recorders;
-}
-
-function createRecorder(
-  definition: MetricDefinition,
-  config: RecorderConfig,
-  bound: (labels: AnyLabels) => AnyLabels,
-): Recorder {
-  switch (definition.kind) {
-    case "counter": {
-      const metric = new Counter(config);
-      return { ...nothing, metric, add: (labels, amount) => metric.inc(bound(labels), amount) };
-    }
-    case "histogram": {
-      const metric = new Histogram({ ...config, buckets: [...(definition.buckets ?? [])] });
-      return { ...nothing, metric, observe: (labels, value) => metric.observe(bound(labels), value) };
-    }
-    case "gauge": {
-      const readers: (() => Iterable<Reading<GaugeName>>)[] = [];
-      const metric = new Gauge({
-        ...config,
-        collect() {
-          if (readers.length > 0) readGauge(this, readers, definition.aggregator ?? "sum", bound);
-        },
-      });
-      return {
-        ...nothing,
-        metric,
-        set: (labels, value) => metric.set(bound(labels), value),
-        watch: (read) => void readers.push(read),
-      };
-    }
-  }
+/** What a registry asks of a metric; its type names the classes of prom-client, its code only what is here. */
+function asMetric(name: string, definition: MetricDefinition, values: () => SeriesValue[]): Metric {
+  const { description: help, kind: type, aggregator = "sum" } = definition;
+  const about = { name, help, type, aggregator } as const;
+  return { ...about, get: async () => ({ ...about, values: values() }) } as unknown as Metric;
 }
 
 const merges = {
@@ -181,32 +93,22 @@ const merges = {
   first: (a: number) => a,
 } as const;
 
-/** What readers no longer give is gone. */
-function readGauge(
-  gauge: Gauge,
-  readers: readonly (() => Iterable<Reading<GaugeName>>)[],
-  aggregator: keyof typeof merges,
-  bound: (labels: AnyLabels) => AnyLabels,
-): void {
-  const series = new Map<string, { labels: AnyLabels; value: number }>();
+/** A gauge with readers is what they give at this time; what they no longer give is gone. */
+function readValues(
+  { aggregator = "sum" }: MetricDefinition,
+  store: SeriesStore,
+  readers: readonly Reader[],
+): SeriesValue[] {
+  if (readers.length === 0) return store.values();
+  store.clear();
   for (const read of readers)
-    for (const { labels, value } of read()) {
-      const bounded = bound(labels);
-      const key = JSON.stringify(Object.entries(bounded).sort());
-      const known = series.get(key);
-      series.set(key, { labels: bounded, value: known ? merges[aggregator](known.value, value) : value });
-    }
-  gauge.reset();
-  for (const { labels, value } of series.values()) gauge.set(labels, value);
+    for (const { labels, value } of read()) store.merge(labels, value, merges[aggregator]);
+  return store.values();
 }
 
-function ownLabels(definition: MetricDefinition, labels: SeriesLabels) {
-  return Object.fromEntries(
-    definition.labels.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])),
-  );
-}
-
-function asOther(labels: SeriesLabels) {
-  const others = NAME_LABELS.filter((label) => labels[label] !== undefined && labels[label] !== "");
-  return { ...labels, ...Object.fromEntries(others.map((label) => [label, OTHER])) };
+/** The labels of a series after names have left; undefined when it has none of them. */
+function withoutLeaving(labels: Labels, leaving: ReadonlySet<string>): Labels | undefined {
+  const gone = NAME_LABELS.filter((label) => leaving.has(labels[label] ?? ""));
+  if (gone.length === 0) return undefined;
+  return { ...labels, ...Object.fromEntries(gone.map((label) => [label, OTHER])) };
 }

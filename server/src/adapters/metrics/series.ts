@@ -7,11 +7,15 @@ import {
   AggregatorRegistry,
   type MetricObjectWithValues,
   type MetricValue,
+  type MetricValueWithName,
   type Registry,
 } from "prom-client";
 
 /** What `Registry.getMetricsAsJSON()` gives: plain data. */
-export type Series = readonly MetricObjectWithValues<MetricValue<string>>[];
+export type Series = readonly MetricObjectWithValues<SeriesValue>[];
+
+/** One value with its labels; of a histogram with the name of its part. */
+export type SeriesValue = MetricValue<string> | MetricValueWithName<string>;
 
 /** Labels whose values are names of namespaces. */
 export const NAME_LABELS = ["namespace", "set"] as const;
@@ -26,7 +30,7 @@ export function withoutNames(series: Series, shows: (namespace: string) => boole
   return series.map((metric) => ({ ...metric, values: metric.values.map((value) => unnamed(value, shows)) }));
 }
 
-function unnamed(value: MetricValue<string>, shows: (namespace: string) => boolean): MetricValue<string> {
+function unnamed(value: SeriesValue, shows: (namespace: string) => boolean): SeriesValue {
   const hidden = NAME_LABELS.filter((label) => {
     const name = value.labels[label];
     return name !== undefined && name !== "" && !shows(String(name));

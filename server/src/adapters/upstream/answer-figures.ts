@@ -11,10 +11,10 @@ import { brotliDecompress, brotliDecompressSync, gunzip, gunzipSync } from "node
 import type { UpstreamAnswer } from "../../ports/upstream.js";
 
 export interface Billing {
-  /** Bytes; absent where the answer does not say. */
-  readonly queried?: number;
-  readonly returned?: number;
-  readonly written?: number;
+  /** Bytes; 0 where the answer does not say. */
+  readonly queried: number;
+  readonly returned: number;
+  readonly written: number;
 }
 
 /** Both objects together are below 1 KiB (measured). */
@@ -23,13 +23,27 @@ const atEnd = /"billing":(\{[^{}]*\})(?:,"performance":\{[^{}]*\})?\}\s*$/;
 
 /** @param body decoded */
 export function readBilling(body: Uint8Array): Billing | undefined {
-  const billing = atEnd.exec(textOf(body.subarray(-TAIL_BYTES)))?.[1];
-  if (billing === undefined) return undefined;
-  const bytes = (kind: string) => {
-    const digits = new RegExp(`"billable_logical_bytes_${kind}":(\\d+)`).exec(billing)?.[1];
-    return digits === undefined ? {} : { [kind]: Number(digits) };
+  const text = atEnd.exec(textOf(body.subarray(-TAIL_BYTES)))?.[1];
+  if (text === undefined) return undefined;
+  const billing = parsed(text);
+  return {
+    queried: bytesOf(billing.billable_logical_bytes_queried),
+    returned: bytesOf(billing.billable_logical_bytes_returned),
+    written: bytesOf(billing.billable_logical_bytes_written),
   };
-  return { ...bytes("queried"), ...bytes("returned"), ...bytes("written") };
+}
+
+function parsed(json: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(json) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+/** 0 for anything that is no count. */
+function bytesOf(value: unknown): number {
+  return typeof value === "number" && value > 0 ? value : 0;
 }
 
 /** Size of a namespace in bytes, out of its metadata. @param body decoded */

@@ -23,7 +23,8 @@ if (mode !== "silent") {
   const server = http.createServer((request, response) => {
     if (request.url === "/die") process.kill(process.pid, "SIGKILL");
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ key, authorization: request.headers.authorization, pid: process.pid }));
+    const flags = process.execArgv;
+    response.end(JSON.stringify({ key, authorization: request.headers.authorization, pid: process.pid, flags }));
   });
   server.listen(Number(port), host, () => process.send({ type: "listening", port: server.address().port }));
 } else setInterval(() => {}, 1000);
@@ -78,6 +79,7 @@ describe("createEmbeddedUpstream", () => {
     expect(await ask(upstream)).toMatchObject({ key: "tpuf_local", authorization: "Bearer tpuf_local" });
     expect(upstream.url()).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(events).toEqual([{ type: "listening", url: upstream.url(), pid: expect.any(Number) }]);
+    expect(await ask(upstream)).toMatchObject({ flags: [] });
     await upstream.ping();
   });
 
@@ -86,6 +88,11 @@ describe("createEmbeddedUpstream", () => {
     ["leaves", "embedded engine stopped while starting (exit code 3)"],
   ])("rejects when the engine %s to start", async (mode, message) => {
     await expect(start(mode)).rejects.toThrow(message);
+  });
+
+  it("gives the process the heap it is told to", async () => {
+    const { upstream } = await start("plain", { heapMib: 512 });
+    expect(await ask(upstream)).toMatchObject({ flags: ["--max-old-space-size=512"] });
   });
 
   it("rejects when the engine does not listen in time, and leaves no process behind", async () => {

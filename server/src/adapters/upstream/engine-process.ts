@@ -22,6 +22,8 @@ export interface EngineProcessOptions {
   faults?: string;
   /** How long after a write metadata says that indexing is under way. 0 by default. */
   indexLagMs?: number;
+  /** Heap of the process in MiB; 0, the default, leaves it to Node. */
+  heapMib?: number;
   /** How long a start may take. Default 30,000: indexes are rebuilt on the way. */
   startTimeoutMs?: number;
   /** How long to wait after SIGTERM before SIGKILL. Default 8,000: the engine drains for up to 5,000. */
@@ -121,7 +123,8 @@ async function startOnce(options: EngineProcessOptions): Promise<RunningEngine> 
   const host = options.host ?? "127.0.0.1";
   const timeoutMs = options.startTimeoutMs ?? 30_000;
   const execArgv = options.execArgv ?? (options.entry.endsWith(".ts") ? ["--import", "tsx"] : []);
-  const child = spawn(process.execPath, [...execArgv, options.entry], {
+  const heap = options.heapMib ? [`--max-old-space-size=${options.heapMib}`] : [];
+  const child = spawn(process.execPath, [...heap, ...execArgv, options.entry], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: {
       LAYER_ENGINE_PORT: String(options.port),

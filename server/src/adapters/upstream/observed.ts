@@ -139,7 +139,7 @@ function placeOf({ method, path }: UpstreamRequest): Place | undefined {
 function recordBilling(metrics: Metrics, namespace: string, billing: Billing | undefined): void {
   if (billing === undefined) return;
   const { queried, returned, written } = billing;
-  if (queried) metrics.add("hevlayer_tpuf_billable_bytes_queried_total", { namespace }, queried);
-  if (returned) metrics.add("hevlayer_tpuf_billable_bytes_returned_total", { namespace }, returned);
-  if (written) metrics.add("hevlayer_tpuf_billable_bytes_written_total", { namespace }, written);
+  if (queried > 0) metrics.add("hevlayer_tpuf_billable_bytes_queried_total", { namespace }, queried);
+  if (returned > 0) metrics.add("hevlayer_tpuf_billable_bytes_returned_total", { namespace }, returned);
+  if (written > 0) metrics.add("hevlayer_tpuf_billable_bytes_written_total", { namespace }, written);
 }

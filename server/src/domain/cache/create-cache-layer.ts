@@ -67,6 +67,8 @@ export interface CacheLayerOptions {
   readonly replicaId: string;
   /** Longest a write may take to be applied after it was sent, ms. */
   readonly writeDeadlineMs: number;
+  /** Longest the cache may hold anybody up at a time, ms. Default 200. */
+  readonly budgetMs?: number | undefined;
 }
 
 /** Replicas may differ about the time by as much, ms. */
@@ -94,11 +96,11 @@ function withCache(
   dependencies: CacheLayerDependencies,
   store: DocumentCache,
   reads: ReturnType<typeof createDocumentReads>,
-  { replicaId, writeDeadlineMs }: CacheLayerOptions,
+  { replicaId, writeDeadlineMs, budgetMs }: CacheLayerOptions,
 ): CacheLayer {
   const { blobs, clock, timers, random, log, watcher, idTypes } = dependencies;
   const tombstoneMs = writeDeadlineMs + SLACK_MS;
-  const cache = guardCache({ cache: store, clock, timers });
+  const cache = guardCache({ cache: store, clock, timers, budgetMs });
   const flags = blobs && createDirtyFlags({ blobs, clock, replicaId });
   const onEvent = store.onEvent.bind(store);
   const epochs = createEpochs({ cache: { ...cache, onEvent }, flags, replicaId, clock, timers, log });
@@ -132,7 +134,7 @@ function withCache(
   const types = createMirroredTypes({ idTypes, clock });
   const mirror = createMirror(
     { cache, pending, epochs, warmth, types, clock, timers, random, log },
-    { writeDeadlineMs },
+    { writeDeadlineMs, budgetMs },
   );
   const cached = createCachedReads({ reads, documents });
   return {

@@ -9,7 +9,9 @@ import {
   restarted,
   type StageReplica,
 } from "../../../test/cache-stage.js";
+import { Gate } from "../../../test/hand-time.js";
 import type { CacheCall, MemoryCache } from "../../../test/memory-cache.js";
+import { pause } from "../../timers.js";
 
 const upsert = (...rows: Record<string, unknown>[]) => ({ upsert_rows: rows });
 const invalidations: readonly CacheCall[] = ["put", "mergeIfPresent", "changeEpoch"];
@@ -116,7 +118,7 @@ describe("a write", () => {
     expect([second.value.status, second.ms <= 20]).toEqual([200, true]);
   });
 
-  it("that could not be marked makes the namespace forgotten before it is acknowledged", async () => {
+  it("that could not be marked leaves its rows to upstream before it is acknowledged, and no others", async () => {
     const stage = cacheStage();
     await stage.write(upsert({ id: "a", v: 1 }, { id: "b", v: 1 }));
     let lost = 0;
@@ -124,8 +126,34 @@ describe("a write", () => {
       call === "put" || call === "mergeIfPresent" ? (lost++ === 0 ? "fails" : undefined) : undefined;
     await stage.write(upsert({ id: "a", v: 2 }));
     expect(await stage.fetch("a")).toMatchObject({ cache: "miss", attributes: { v: 2 } });
-    expect(await stage.fetch("b")).toMatchObject({ cache: "miss", attributes: { v: 1 } });
+    expect(await stage.fetch("b")).toMatchObject({ cache: "hit", attributes: { v: 1 } });
     expect(await stage.fetch("a")).toMatchObject({ cache: "hit", attributes: { v: 2 } });
+  });
+
+  it("that was marked too late leaves its rows to upstream, also where another has met it unseen", async () => {
+    const stage = cacheStage();
+    await stage.write(upsert({ id: "a", v: 1 }, { id: "b", v: 1 }));
+    // Each call comes in time, all of them together do not.
+    let isSlow = true;
+    stage.cache.before = async () => {
+      if (isSlow) await pause(stage.time.timers, 120);
+    };
+    const answering = new Gate();
+    answering.shut();
+    stage.upstream.returns = (request) =>
+      Buffer.from(request.body ?? []).includes('"v":2') ? answering.pass() : undefined;
+    const late = stage.write(upsert({ id: "a", v: 2 }));
+    await stage.time.pass(205);
+    isSlow = false;
+    expect(stage.upstream.rows(NAMESPACE).get("a")).toMatchObject({ v: 2 });
+    await stage.write(upsert({ id: "a", v: 3 }));
+    expect(await stage.fetch("a")).toMatchObject({ cache: "hit", attributes: { v: 3 } });
+    await stage.time.pass(100);
+    answering.open();
+    await timed(stage, late);
+    expect(await stage.fetch("a")).toMatchObject({ cache: "miss", attributes: { v: 3 } });
+    expect(await stage.fetch("a")).toMatchObject({ cache: "hit", attributes: { v: 3 } });
+    expect(await stage.fetch("b")).toMatchObject({ cache: "hit", attributes: { v: 1 } });
   });
 
   it("that could not be told to the cache at all keeps it from serving until it was cleaned", async () => {

@@ -21,6 +21,7 @@ import type { CacheCalls } from "./cache-guard.js";
 import type { Epochs } from "./epochs.js";
 import type { MirroredTypes } from "./mirrored-types.js";
 import type { PendingRecords } from "./pending-records.js";
+import type { Claim } from "./record-mark.js";
 import { createSettlement, type MarkedWrite } from "./settlement.js";
 import type { Warmth } from "./warmth.js";
 import { namedRows } from "./write-ids.js";
@@ -47,7 +48,7 @@ export interface MirroredWrite {
 export interface MirrorDependencies {
   readonly cache: Pick<CacheCalls, "get">;
   readonly pending: PendingRecords;
-  readonly epochs: Pick<Epochs, "settled" | "change" | "changeUntil">;
+  readonly epochs: Pick<Epochs, "current" | "settled" | "change" | "changeUntil">;
   readonly warmth: Pick<Warmth, "clear">;
   readonly types: MirroredTypes;
   readonly clock: Clock;
@@ -60,16 +61,19 @@ export interface MirrorDependencies {
 export interface MirrorOptions {
   /** Longest a write may take to be applied after it was sent, ms. */
   readonly writeDeadlineMs: number;
+  /** Longest the cache may hold a write up, before it is sent and again before it is answered, ms. Default 200. */
+  readonly budgetMs?: number | undefined;
 }
 
 /** Replicas may differ about the time by as much, ms. */
 const SLACK_MS = 60_000;
-/** Rows of one write that are followed one by one; about what the budget allows. */
-const ROWS_MAX = 20_000;
 const CHUNK = 1_000;
 const TOKEN_BYTES = 8;
 
-export function createMirror(dependencies: MirrorDependencies, { writeDeadlineMs }: MirrorOptions): Mirror {
+export function createMirror(
+  dependencies: MirrorDependencies,
+  { writeDeadlineMs, budgetMs = CACHE_BUDGET_MS }: MirrorOptions,
+): Mirror {
   const { cache, pending, epochs, warmth, types, clock, timers, random, log } = dependencies;
 
   /** Marks records as pending under `epoch`; false when that was not possible in time. */
@@ -78,9 +82,9 @@ export function createMirror(dependencies: MirrorDependencies, { writeDeadlineMs
     epoch: string,
     keys: readonly string[],
     first: readonly (object | undefined)[],
-    claim: MarkedWrite["claim"],
+    claim: Claim,
   ): Promise<boolean> {
-    const deadline = clock.monotonic() + CACHE_BUDGET_MS;
+    const deadline = clock.monotonic() + budgetMs;
     let records = first;
     for (let at = 0; at < keys.length; at += CHUNK) {
       if (clock.monotonic() > deadline) return false;
@@ -98,20 +102,18 @@ export function createMirror(dependencies: MirrorDependencies, { writeDeadlineMs
     namespace: string,
     { bytes }: WriteInspection,
     outline: WriteOutline,
+    claim: Claim,
   ): Promise<MarkedWrite | undefined> {
     const known = types.last(namespace);
     for (const type of known === undefined ? ["unknown" as const] : [known.types.id, "unknown" as const]) {
-      const rows = namedRows(bytes, outline, type, ROWS_MAX);
+      const rows = namedRows(bytes, outline, type);
       if (rows === undefined) return undefined;
       const keys = rows.flatMap((row) => row.keys);
       const read = await cache.get(namespace, keys.slice(0, CHUNK), []);
       const epoch = await epochs.settled(namespace, read.epoch);
       // Types of another epoch may be those of another namespace of this name.
       if (type !== "unknown" && known?.epoch !== epoch) continue;
-      const claim = { token: random(TOKEN_BYTES), until: clock.now() + writeDeadlineMs + SLACK_MS };
-      return (await markAll(namespace, epoch, keys, read.records, claim))
-        ? { epoch, rows, claim }
-        : undefined;
+      return (await markAll(namespace, epoch, keys, read.records, claim)) ? { epoch, rows } : undefined;
     }
     return undefined;
   }
@@ -127,20 +129,22 @@ export function createMirror(dependencies: MirrorDependencies, { writeDeadlineMs
     async begin(context, namespace, write) {
       const { outline } = write;
       if (outline === undefined || !(outline.changesRows || outline.schema !== undefined)) return unmirrored;
+      const claim = { token: random(TOKEN_BYTES), until: clock.now() + writeDeadlineMs + SLACK_MS };
       const marking = outline.copies
         ? undefined
-        : mark(namespace, write, outline).catch((error) => note(namespace, error));
-      const marked = marking && (await within(timers, CACHE_BUDGET_MS, marking));
+        : mark(namespace, write, outline, claim).catch((error) => note(namespace, error));
+      const marked = marking && (await within(timers, budgetMs, marking));
       return {
         readsAnswer: outline.needsIds,
         async settle(outcome, stamp, answer) {
-          const given = { context, namespace, bytes: write.bytes, outline, marked, outcome, stamp, answer };
+          const { bytes } = write;
+          const given = { context, namespace, bytes, outline, marked, claim, outcome, stamp, answer };
           const progress = { forgets: false };
           const work = settlement.run(given, progress).catch(async (error) => {
             note(namespace, error);
             await settlement.giveUp(given, progress);
           });
-          await within(timers, CACHE_BUDGET_MS, work);
+          await within(timers, budgetMs, work);
           // What is still pending is safe; what is not is waited for.
           if (progress.forgets) await work;
         },

@@ -51,12 +51,17 @@ export interface PendingRecords {
   ): Promise<readonly string[]>;
   /** Keeps records pending until the claim ends, since the write may still be applied. @throws CacheUnavailable */
   leaveOpen(namespace: string, epoch: string, ids: readonly string[], claim: Claim): Promise<void>;
-  /** Rows were written in a way only upstream knows. @throws CacheUnavailable */
+  /**
+   * Rows were written in a way only upstream knows.
+   * @param claim of the write, under which some may have been marked all the same
+   * @throws CacheUnavailable
+   */
   invalidate(
     namespace: string,
     epoch: string,
     ids: readonly string[],
     kind: "gone" | "unsure",
+    claim: Claim,
   ): Promise<void>;
 }
 
@@ -236,10 +241,11 @@ export function createPendingRecords(
       await force(namespace, epoch, left);
     },
 
-    async invalidate(namespace, epoch, ids, kind) {
+    async invalidate(namespace, epoch, ids, kind, claim) {
       const { left } = await updateRecords(cache, namespace, ids, "present", (_id, current) => {
         const mark = current && decodeMark(current.mark);
-        const writers = mark?.kind === "pending" ? alive(mark.writers) : [];
+        const named = mark?.kind === "pending" ? alive(mark.writers) : [];
+        const writers = named.filter(({ token }) => token !== claim.token);
         return writers.length > 0 ? bare(epoch, writers, true) : tombstone(kind, epoch);
       });
       await force(namespace, epoch, left);

@@ -11,14 +11,13 @@ import type { MirroredTypes } from "./mirrored-types.js";
 import type { PendingRecords, RowOutcome } from "./pending-records.js";
 import type { Claim } from "./record-mark.js";
 import type { Warmth } from "./warmth.js";
-import type { MarkedRow } from "./write-ids.js";
+import { type MarkedRow, namedRows } from "./write-ids.js";
 import type { WriteOutline } from "./write-outline.js";
 
 /** Records that are pending for a write. */
 export interface MarkedWrite {
   readonly epoch: string;
   readonly rows: readonly MarkedRow[];
-  readonly claim: Claim;
 }
 
 /** A write, and what became of it. */
@@ -30,6 +29,8 @@ export interface SettledWrite {
   readonly outline: WriteOutline;
   /** Undefined when its rows could not be marked. */
   readonly marked: MarkedWrite | undefined;
+  /** Under which they are pending. */
+  readonly claim: Claim;
   readonly outcome: WriteOutcome;
   readonly stamp: number;
   readonly answer: UpstreamAnswer | undefined;
@@ -50,7 +51,7 @@ export interface Settlement {
 
 export interface SettlementDependencies {
   readonly pending: PendingRecords;
-  readonly epochs: Pick<Epochs, "change" | "changeUntil">;
+  readonly epochs: Pick<Epochs, "current" | "change" | "changeUntil">;
   readonly warmth: Pick<Warmth, "clear">;
   readonly types: MirroredTypes;
 }
@@ -76,8 +77,8 @@ export function createSettlement(
   }
 
   async function settleChunk(
-    namespace: string,
-    { epoch, claim }: MarkedWrite,
+    { namespace, claim }: SettledWrite,
+    { epoch }: MarkedWrite,
     outcomes: ReadonlyMap<string, RowOutcome>,
   ): Promise<void> {
     const lost = await pending.settle(namespace, epoch, outcomes, claim);
@@ -86,10 +87,11 @@ export function createSettlement(
 
   /** Says row by row what a write made of them. */
   async function settleRows(
-    { context, namespace, bytes, outline, stamp }: SettledWrite,
+    write: SettledWrite,
     marked: MarkedWrite,
     affected: AffectedIds | undefined,
   ): Promise<void> {
+    const { context, namespace, bytes, outline, stamp } = write;
     const { rows } = marked;
     if (rows.length === 0) return;
     const types = await mirroredTypes.after(context, namespace, marked.epoch, outline);
@@ -98,7 +100,7 @@ export function createSettlement(
     const flush = () => {
       const chunk = outcomes;
       outcomes = new Map();
-      return settleChunk(namespace, marked, chunk);
+      return settleChunk(write, marked, chunk);
     };
     const visit = (outcome: RowOutcome): Promise<void> | undefined => {
       const row = rows[at++] as MarkedRow;
@@ -120,7 +122,7 @@ export function createSettlement(
     { rows, epoch }: MarkedWrite,
     affected: AffectedIds,
   ): Promise<void> {
-    const { namespace, outline } = write;
+    const { namespace, outline, claim } = write;
     const named = new Set(rows.flatMap((row) => row.keys));
     const others = (ids: ReadonlySet<string>) => [...ids].filter((id) => !named.has(id));
     const patched = outline.patchesByFilter ? others(affected.patched) : [];
@@ -129,9 +131,26 @@ export function createSettlement(
       return forget(write, progress, "a filter changed very many rows");
     // Nothing of these is pending: until they are told of, they may be old.
     progress.forgets = true;
-    await pending.invalidate(namespace, epoch, deleted, "gone");
-    await pending.invalidate(namespace, epoch, patched, "unsure");
+    await pending.invalidate(namespace, epoch, deleted, "gone", claim);
+    await pending.invalidate(namespace, epoch, patched, "unsure", claim);
     if (patched.length > 0) await warmth.clear(namespace);
+  }
+
+  /** Rows that could not be marked in time may have met other writes unseen: only upstream knows what they are. */
+  async function settleUnmarked(
+    write: SettledWrite,
+    progress: SettlementProgress,
+    affected: AffectedIds | undefined,
+  ): Promise<void> {
+    const { namespace, bytes, outline, claim } = write;
+    const rows = namedRows(bytes, outline, "unknown");
+    if (rows === undefined)
+      return forget(write, progress, "its rows are too many, or of ids that only upstream knows");
+    progress.forgets = true;
+    const epoch = await epochs.current(namespace);
+    for (const keys of chunksOf(rows)) await pending.invalidate(namespace, epoch, keys, "unsure", claim);
+    await warmth.clear(namespace);
+    if (affected !== undefined) await settleFiltered(write, progress, { rows, epoch }, affected);
   }
 
   async function settleApplied(write: SettledWrite, progress: SettlementProgress): Promise<void> {
@@ -141,10 +160,10 @@ export function createSettlement(
       mirroredTypes.forget(namespace);
       return forget(write, progress, "an attribute was dropped");
     }
-    if (marked === undefined) return forget(write, progress, "its rows could not be marked");
     const affected = outline.needsIds && answer !== undefined ? affectedOf(answer) : undefined;
     if (outline.needsIds && affected === undefined)
       return forget(write, progress, "upstream did not say which rows were written");
+    if (marked === undefined) return settleUnmarked(write, progress, affected);
     if (affected !== undefined && (outline.deletesByFilter || outline.patchesByFilter))
       await settleFiltered(write, progress, marked, affected);
     progress.forgets = false;
@@ -152,19 +171,19 @@ export function createSettlement(
   }
 
   async function settleUnknown(write: SettledWrite, progress: SettlementProgress): Promise<void> {
-    const { namespace, outline, marked } = write;
+    const { namespace, outline, marked, claim } = write;
     const choosesRows = outline.copies || outline.deletesByFilter || outline.patchesByFilter;
     if (marked === undefined || choosesRows)
       return doubt(write, progress, "nobody knows whether a write was applied");
-    for (const keys of chunksOf(marked.rows))
-      await pending.leaveOpen(namespace, marked.epoch, keys, marked.claim);
+    for (const keys of chunksOf(marked.rows)) await pending.leaveOpen(namespace, marked.epoch, keys, claim);
     await warmth.clear(namespace);
   }
 
-  async function settleRefused({ namespace, marked }: SettledWrite): Promise<void> {
+  async function settleRefused(write: SettledWrite): Promise<void> {
+    const { marked } = write;
     if (marked === undefined) return;
     for (const keys of chunksOf(marked.rows))
-      await settleChunk(namespace, marked, new Map(keys.map((key) => [key, UNTOUCHED] as const)));
+      await settleChunk(write, marked, new Map(keys.map((key) => [key, UNTOUCHED] as const)));
   }
 
   return {

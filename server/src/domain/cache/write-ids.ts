@@ -59,25 +59,28 @@ export interface MarkedRow {
   keyUnder(type: IdType): string | undefined;
 }
 
+/** Rows of one write that are followed one by one; about what the budget of the cache allows. */
+const ROWS_MAX = 20_000;
+
 /**
- * The rows that a write names, in the order of `visitIds`. Undefined when there are more than `max`, or ids that only upstream
- * can make sense of, or one id twice.
+ * The rows that a write names, in the order of `visitIds`. Undefined when there are too many, or ids that only upstream can
+ * make sense of, or one id twice.
  */
 export function namedRows(
   bytes: Buffer,
   outline: WriteOutline,
   type: IdType,
-  max: number,
 ): readonly MarkedRow[] | undefined {
   const rows: MarkedRow[] = [];
   const seen = new Set<string>();
-  let isClear = outline.upsertRows.count + outline.patchRows.count <= max;
+  let isClear = outline.upsertRows.count + outline.patchRows.count <= ROWS_MAX;
   if (!isClear) return undefined;
   visitIds(bytes, outline, (operation, start, end) => {
     if (!isClear) return;
     const id = start < 0 ? undefined : idText(bytes, start, end);
     const keys = id === undefined ? [] : cacheKeys(id, bytes[start] !== QUOTE, type);
-    isClear = id !== undefined && keys.length > 0 && rows.length < max && !keys.some((key) => seen.has(key));
+    isClear =
+      id !== undefined && keys.length > 0 && rows.length < ROWS_MAX && !keys.some((key) => seen.has(key));
     for (const key of keys) seen.add(key);
     if (id !== undefined) rows.push(new Row(operation, keys, id));
   });

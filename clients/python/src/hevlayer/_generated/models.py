@@ -627,6 +627,19 @@ class Health(Model):
     """This process as one of the gateways in front of the same upstream."""
     worker: WorkerHealth | None
     """Which of several processes of one gateway answers. Absent where there is one."""
+    engine: EngineHealth | None
+    """What the embedded engine leaves out. Absent where Turbopuffer itself holds the rows."""
+
+
+class EngineHealth(Model):
+    """What the embedded engine leaves out. Absent where Turbopuffer itself holds the rows."""
+
+    __slots__ = ()
+
+    languages_without_stemmer: list[str]
+    """Languages of full-text attributes that are accepted with `stemming` and whose words are searched
+    whole.
+    """
 
 
 class AerospikeHealth(Model):
@@ -758,6 +771,7 @@ __all__ = [
     "CopyNamespaceRequest",
     "Document",
     "DocumentId",
+    "EngineHealth",
     "FetchDocumentsRequest",
     "FetchDocumentsResponse",
     "Filter",
