@@ -207,11 +207,8 @@ class Walk {
       return;
     }
     cursor.array((index) => {
-      spans?.starts.push(cursor.position);
-      spans?.idStarts.push(-1);
-      spans?.idEnds.push(-1);
+      spans?.beginRow();
       this.#attributes(() => `${path}[${index}]`, spans);
-      spans?.ends.push(cursor.position);
     });
   }
 
@@ -236,13 +233,11 @@ class Walk {
           return;
         case "id":
           this.#id(() => `${path()}.id`);
-          if (spans !== undefined) {
-            spans.idStarts[spans.idStarts.length - 1] = start;
-            spans.idEnds[spans.idEnds.length - 1] = cursor.position;
-          }
+          spans?.id(start, cursor.position);
           return;
         default:
           cursor.skip();
+          spans?.member(key.start, key.end, start, cursor.position);
       }
     });
     this.#stamped = true;

@@ -133,7 +133,7 @@ function withCache(
   const pending = createPendingRecords({ cache, clock }, { tombstoneMs });
   const types = createMirroredTypes({ idTypes, clock });
   const mirror = createMirror(
-    { cache, pending, epochs, warmth, types, clock, timers, random, log },
+    { pending, epochs, warmth, types, clock, timers, random, log },
     { writeDeadlineMs, budgetMs },
   );
   const cached = createCachedReads({ reads, documents });

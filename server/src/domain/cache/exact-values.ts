@@ -3,29 +3,26 @@
  * a write must equal what a read of upstream would answer.
  */
 
+import { isUtf8 } from "node:buffer";
 import type { AttributeClass } from "../id-types.js";
 
+const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
 /** Whitespace, commas and brackets. */
 const STRUCTURE = new Set([0x20, 0x09, 0x0a, 0x0d, 0x2c, 0x5b, 0x5d]);
 
-/**
- * The JSON to keep of a value: `true` its own bytes, a string in their place; false when it cannot be told.
- *
- * @param hasSurrogates whether the text may escape half a character, which upstream would mend or refuse
- */
+/** The JSON to keep of a value: `true` its own bytes, a string in their place; false when it cannot be told. */
 export function exactJson(
   kind: AttributeClass | undefined,
   bytes: Buffer,
   start: number,
   end: number,
-  hasSurrogates: boolean,
 ): boolean | string {
   switch (kind) {
     case "text":
-      return !hasSurrogates || isWellFormed(bytes.toString("utf8", start, end));
+      return true;
     case "integer":
       return isIntegers(bytes, start, end);
     case "float":
@@ -35,16 +32,19 @@ export function exactJson(
   }
 }
 
-function isWellFormed(json: string): boolean {
-  if (!json.includes("\\")) return true;
-  try {
-    const value: unknown = JSON.parse(json);
-    return (Array.isArray(value) ? value : [value]).every(
-      (text) => typeof text !== "string" || !/\p{Surrogate}/u.test(text),
-    );
-  } catch {
-    return false;
-  }
+/**
+ * Whether upstream keeps every character of JSON text: bytes that are no text, and escapes of half a character, it would mend or
+ * refuse.
+ */
+export function isExactText(json: Buffer): boolean {
+  if (!isUtf8(json)) return false;
+  if (!json.includes(BACKSLASH)) return true;
+  return !/\\ud[89a-f]/i.test(json.toString("latin1")) || isPaired(json.toString("utf8"));
+}
+
+/** Whether escapes of halves stand in pairs. A backslash that is itself escaped may pass for one, to the safe side. */
+function isPaired(json: string): boolean {
+  return !/\\ud[89a-f]/i.test(json.replace(/\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}/gi, ""));
 }
 
 /** Digits, with a sign where they are below zero. A point or an exponent would come back as digits. */

@@ -17,7 +17,6 @@ import type { WriteOutcome } from "../consistency/write-holds.js";
 import type { RequestContext } from "../context.js";
 import type { WriteInspection } from "../write-inspection.js";
 import { withoutAffectedIds } from "./affected-ids.js";
-import type { CacheCalls } from "./cache-guard.js";
 import type { Epochs } from "./epochs.js";
 import type { MirroredTypes } from "./mirrored-types.js";
 import type { PendingRecords } from "./pending-records.js";
@@ -46,9 +45,8 @@ export interface MirroredWrite {
 }
 
 export interface MirrorDependencies {
-  readonly cache: Pick<CacheCalls, "get">;
   readonly pending: PendingRecords;
-  readonly epochs: Pick<Epochs, "current" | "settled" | "change" | "changeUntil">;
+  readonly epochs: Pick<Epochs, "current" | "change" | "changeUntil">;
   readonly warmth: Pick<Warmth, "clear">;
   readonly types: MirroredTypes;
   readonly clock: Clock;
@@ -74,25 +72,20 @@ export function createMirror(
   dependencies: MirrorDependencies,
   { writeDeadlineMs, budgetMs = CACHE_BUDGET_MS }: MirrorOptions,
 ): Mirror {
-  const { cache, pending, epochs, warmth, types, clock, timers, random, log } = dependencies;
+  const { pending, epochs, warmth, types, clock, timers, random, log } = dependencies;
 
   /** Marks records as pending under `epoch`; false when that was not possible in time. */
   async function markAll(
     namespace: string,
     epoch: string,
     keys: readonly string[],
-    first: readonly (object | undefined)[],
     claim: Claim,
   ): Promise<boolean> {
     const deadline = clock.monotonic() + budgetMs;
-    let records = first;
     for (let at = 0; at < keys.length; at += CHUNK) {
       if (clock.monotonic() > deadline) return false;
-      const chunk = keys.slice(at, at + CHUNK);
-      if (at > 0) ({ records } = await cache.get(namespace, chunk, []));
-      const seen = records;
-      const isPresent = (index: number) => seen[index] !== undefined;
-      if (!(await pending.begin(namespace, epoch, chunk, isPresent, claim))) return false;
+      const chunk = keys.length <= CHUNK ? keys : keys.slice(at, at + CHUNK);
+      if (!(await pending.begin(namespace, epoch, chunk, claim))) return false;
     }
     return true;
   }
@@ -108,12 +101,11 @@ export function createMirror(
     for (const type of known === undefined ? ["unknown" as const] : [known.types.id, "unknown" as const]) {
       const rows = namedRows(bytes, outline, type);
       if (rows === undefined) return undefined;
-      const keys = rows.flatMap((row) => row.keys);
-      const read = await cache.get(namespace, keys.slice(0, CHUNK), []);
-      const epoch = await epochs.settled(namespace, read.epoch);
+      const epoch = await epochs.current(namespace);
       // Types of another epoch may be those of another namespace of this name.
       if (type !== "unknown" && known?.epoch !== epoch) continue;
-      return (await markAll(namespace, epoch, keys, read.records, claim)) ? { epoch, rows } : undefined;
+      const keys = rows.flatMap((row) => row.keys);
+      return (await markAll(namespace, epoch, keys, claim)) ? { epoch, rows } : undefined;
     }
     return undefined;
   }

@@ -1,13 +1,12 @@
 /** The rows of a write body as the cache will keep them, read out of the body once it has been applied. */
 
-import { isUtf8 } from "node:buffer";
-import { JsonCursor, type KeySpan } from "../../lang/json-cursor.js";
+import { JsonCursor } from "../../lang/json-cursor.js";
 import { JsonElements } from "../../lang/json-elements.js";
 import type { AttributeClass, NamespaceTypes } from "../id-types.js";
 import { isReservedAttribute, isVectorAttribute, stampAttribute } from "../reserved.js";
-import { exactJson } from "./exact-values.js";
+import { exactJson, isExactText } from "./exact-values.js";
 import type { RowOutcome } from "./pending-records.js";
-import { DocumentWriter } from "./stored-document.js";
+import { DocumentWriter, userMembers } from "./stored-document.js";
 import { type StoredVector, vectorFromJson } from "./stored-vector.js";
 import type { RowOperation } from "./write-ids.js";
 import type { RowSpans, Span, WriteOutline } from "./write-outline.js";
@@ -71,35 +70,30 @@ class RowReader {
   readonly #writer = new DocumentWriter();
   /** Keys of the rows so far, by their place in a row: rows of a body nearly always have the same. */
   readonly #shape: KnownKey[] = [];
-  readonly #hasSurrogates: boolean;
-  readonly #isText: boolean;
 
   constructor(bytes: Buffer, types: NamespaceTypes, stamp: number) {
     this.#bytes = bytes;
     this.#types = types;
     this.#stamp = Buffer.concat([STAMP_KEY, Buffer.from(`:${stamp}`)]);
-    this.#hasSurrogates = bytes.includes("\\ud") || bytes.includes("\\uD");
-    this.#isText = isUtf8(bytes);
   }
 
   row(operation: "upsert" | "patch", rows: RowSpans, row: number): RowOutcome {
-    const cursor = new JsonCursor(this.#bytes, rows.starts[row], rows.ends[row]);
     const build = operation === "upsert" ? new UpsertBuild(this.#writer) : new PatchBuild();
+    const { members } = rows;
+    const end = rows.first(row + 1);
     let place = 0;
-    cursor.object((key) => {
-      const known = this.#known(key, place++);
-      const start = cursor.position;
-      cursor.skip();
-      this.#take(build, known, start, cursor.position);
-    });
-    return build.finish(this.#stamp, this.#isText);
+    for (let at = rows.first(row); at < end; at += 4) {
+      const known = this.#known(members[at] as number, members[at + 1] as number, place++);
+      this.#take(build, known, members[at + 2] as number, members[at + 3] as number);
+    }
+    return build.finish(this.#stamp);
   }
 
   *columns(operation: "upsert" | "patch", columns: Span): Generator<RowOutcome> {
     const cursor = new JsonCursor(this.#bytes, columns.start, columns.end);
     const arrays: { known: KnownKey; elements: JsonElements }[] = [];
     cursor.object((key) => {
-      const known = this.#known(key, arrays.length);
+      const known = this.#known(key.start, key.end, arrays.length);
       arrays.push({ known, elements: new JsonElements(this.#bytes, cursor.position, columns.end) });
       cursor.skip();
     });
@@ -112,7 +106,7 @@ class RowReader {
         this.#take(build, known, elements.start, elements.end);
       }
       if (!hasRow) return;
-      yield build.finish(this.#stamp, this.#isText);
+      yield build.finish(this.#stamp);
     }
   }
 
@@ -127,20 +121,20 @@ class RowReader {
       build.setVector(bytes.subarray(start, end), this.#types.vector === "float32");
       return;
     }
-    const json = exactJson(known.kind, bytes, start, end, this.#hasSurrogates);
+    const json = exactJson(known.kind, bytes, start, end);
     if (json === false) build.isExact = false;
     else if (typeof json === "string") build.setText(known.name, json);
     else build.copy(known, bytes, start, end);
   }
 
-  #known(key: KeySpan, place: number): KnownKey {
+  #known(start: number, end: number, place: number): KnownKey {
     const before = this.#shape[place];
-    if (before !== undefined && this.#isSame(before, key)) return before;
-    const text = this.#bytes.toString("utf8", key.start, key.end);
-    const name = key.escaped ? (JSON.parse(`"${text}"`) as string) : text;
+    if (before !== undefined && this.#isSame(before, start, end)) return before;
+    const text = this.#bytes.toString("utf8", start, end);
+    const name = text.includes("\\") ? (JSON.parse(`"${text}"`) as string) : text;
     const known: KnownKey = {
-      start: key.start,
-      end: key.end,
+      start,
+      end,
       name,
       role: roleOf(name),
       isReserved: isReservedAttribute(name),
@@ -150,11 +144,10 @@ class RowReader {
     return known;
   }
 
-  #isSame(known: KnownKey, key: KeySpan): boolean {
-    const length = key.end - key.start;
-    if (known.end - known.start !== length) return false;
-    for (let offset = 0; offset < length; offset++)
-      if (this.#bytes[known.start + offset] !== this.#bytes[key.start + offset]) return false;
+  #isSame(known: KnownKey, start: number, end: number): boolean {
+    if (known.end - known.start !== end - start) return false;
+    for (let offset = end - start - 1; offset >= 0; offset--)
+      if (this.#bytes[known.start + offset] !== this.#bytes[start + offset]) return false;
     return true;
   }
 }
@@ -191,10 +184,11 @@ class UpsertBuild {
     this.#writer.copy(known.isReserved, bytes, known.start - 1, known.end + 1, start, end);
   }
 
-  finish(stamp: Buffer, isText: boolean): RowOutcome {
+  finish(stamp: Buffer): RowOutcome {
     this.#writer.copy(true, stamp, 0, STAMP_KEY.length, STAMP_KEY.length + 1, stamp.length);
     const attributes = this.#writer.finish();
-    return this.isExact && isText ? { kind: "live", attributes, vector: this.#vector } : UNSURE;
+    const isExact = this.isExact && isExactText(userMembers(attributes));
+    return isExact ? { kind: "live", attributes, vector: this.#vector } : UNSURE;
   }
 }
 
@@ -220,8 +214,9 @@ class PatchBuild {
     this.#patch.set(known.name, bytes.subarray(start, end));
   }
 
-  finish(stamp: Buffer, isText: boolean): RowOutcome {
+  finish(stamp: Buffer): RowOutcome {
+    for (const json of this.#patch.values()) this.isExact &&= json === null || isExactText(json);
     this.#patch.set(stampAttribute, stamp.subarray(STAMP_KEY.length + 1));
-    return this.isExact && isText ? { kind: "patch", patch: this.#patch } : UNSURE;
+    return this.isExact ? { kind: "patch", patch: this.#patch } : UNSURE;
   }
 }

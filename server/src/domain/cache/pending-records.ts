@@ -28,17 +28,10 @@ export type RowOutcome =
 export interface PendingRecords {
   /**
    * Marks records as about to be written. All of them, or false: then the namespace's epoch must change once it is applied.
-   * @param epoch of the namespace, as read with `isPresent`
-   * @param isPresent whether there was a record, by index
+   * @param epoch of the namespace, as read before
    * @throws CacheUnavailable
    */
-  begin(
-    namespace: string,
-    epoch: string,
-    ids: readonly string[],
-    isPresent: (index: number) => boolean,
-    claim: Claim,
-  ): Promise<boolean>;
+  begin(namespace: string, epoch: string, ids: readonly string[], claim: Claim): Promise<boolean>;
   /**
    * Says what a write made of records it had marked under `epoch`.
    * @returns ids of rows that may exist and are not cached. @throws CacheUnavailable
@@ -207,16 +200,11 @@ export function createPendingRecords(
   }
 
   return {
-    async begin(namespace, epoch, ids, isPresent, claim) {
-      const mark = async (likely: "present" | "absent") => {
-        const those = ids.filter((_, index) => isPresent(index) === (likely === "present"));
-        const { left } = await updateRecords(cache, namespace, those, likely, (_id, current) =>
-          join(current, epoch, claim),
-        );
-        return left.length === 0;
-      };
-      const marked = await Promise.all([mark("present"), mark("absent")]);
-      return marked.every((all) => all);
+    async begin(namespace, epoch, ids, claim) {
+      const { left } = await updateRecords(cache, namespace, ids, "present", (_id, current) =>
+        join(current, epoch, claim),
+      );
+      return left.length === 0;
     },
 
     async settle(namespace, epoch, rows, claim) {

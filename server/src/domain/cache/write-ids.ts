@@ -3,7 +3,7 @@
 import { isUtf8 } from "node:buffer";
 import { JsonCursor } from "../../lang/json-cursor.js";
 import { type IdType, isUintText, typedId } from "../ids.js";
-import type { RowSpans, Span, WriteOutline } from "./write-outline.js";
+import { ROWS_MAX, type RowSpans, type Span, type WriteOutline } from "./write-outline.js";
 
 /** What a write does with a row. */
 export type RowOperation = "upsert" | "patch" | "delete";
@@ -59,9 +59,6 @@ export interface MarkedRow {
   keyUnder(type: IdType): string | undefined;
 }
 
-/** Rows of one write that are followed one by one; about what the budget of the cache allows. */
-const ROWS_MAX = 20_000;
-
 /**
  * The rows that a write names, in the order of `visitIds`. Undefined when there are too many, or ids that only upstream can
  * make sense of, or one id twice.
@@ -73,7 +70,7 @@ export function namedRows(
 ): readonly MarkedRow[] | undefined {
   const rows: MarkedRow[] = [];
   const seen = new Set<string>();
-  let isClear = outline.upsertRows.count + outline.patchRows.count <= ROWS_MAX;
+  let isClear = !outline.upsertRows.isOver && !outline.patchRows.isOver;
   if (!isClear) return undefined;
   visitIds(bytes, outline, (operation, start, end) => {
     if (!isClear) return;

@@ -6,16 +6,49 @@
 /** Asks upstream to tell the ids of the rows that a write has changed. */
 export const affectedIdsKey = "return_affected_ids";
 
-/** A list of rows: where each begins and ends, and its id. */
+/** Rows of one write that are followed one by one; about what the budget of the cache allows. */
+export const ROWS_MAX = 20_000;
+/** Members of all those rows together: 16 MB of positions. */
+const MEMBERS_MAX = 500_000;
+
+/** A list of rows: where the id and every member of each is. Beyond the bounds rows are only counted. */
 export class RowSpans {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-  /** Offset of the id's first byte; -1 in a row without one. */
+  /** Rows so far. */
+  count = 0;
+  /** Offset of each id's first byte, -1 in a row without one, and behind its last. */
   readonly idStarts: number[] = [];
   readonly idEnds: number[] = [];
+  /** Of each member: key without quotes, start and end, then value, start and end. */
+  readonly members: number[] = [];
+  /** Where the members of each row begin in `members`. */
+  readonly #firsts: number[] = [];
 
-  get count(): number {
-    return this.starts.length;
+  /** Whether there are more than are followed. */
+  get isOver(): boolean {
+    return this.count > ROWS_MAX || this.members.length > MEMBERS_MAX * 4;
+  }
+
+  beginRow(): void {
+    this.count += 1;
+    if (this.isOver) return;
+    this.idStarts.push(-1);
+    this.idEnds.push(-1);
+    this.#firsts.push(this.members.length);
+  }
+
+  id(start: number, end: number): void {
+    if (this.isOver) return;
+    this.idStarts[this.count - 1] = start;
+    this.idEnds[this.count - 1] = end;
+  }
+
+  member(keyStart: number, keyEnd: number, start: number, end: number): void {
+    if (!this.isOver) this.members.push(keyStart, keyEnd, start, end);
+  }
+
+  /** The index in `members` at which a row's begin; that of the next row is where they end. */
+  first(row: number): number {
+    return this.#firsts[row] ?? this.members.length;
   }
 }
 
