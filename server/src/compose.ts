@@ -19,7 +19,7 @@ import { createCacheLoop } from "./background/cache-loop.js";
 import { createConsistencyLoops } from "./background/consistency-loops.js";
 import { createJobLoops } from "./background/job-loops.js";
 import { type Clock, systemClock } from "./clock.js";
-import { observeStores, watchParts } from "./compose-metrics.js";
+import { observeStores, watchDomain, watchParts } from "./compose-metrics.js";
 import { openStores, type Stores, type StoresDependencies } from "./compose-stores.js";
 import type { Config, UpstreamConfig } from "./config.js";
 import { prepareDataDir } from "./data-dir.js";
@@ -30,6 +30,7 @@ import { createExposition } from "./domain/exposition.js";
 import { createHealth } from "./domain/health.js";
 import { LANGUAGES_WITHOUT_STEMMER } from "./engine/schema/languages.js";
 import { StartError } from "./errors.js";
+import { garbageCollector } from "./garbage.js";
 import { createDocumentsHandlers } from "./handlers/documents.js";
 import { createHealthHandlers } from "./handlers/health.js";
 import { createMetricsHandlers } from "./handlers/metrics.js";
@@ -39,7 +40,8 @@ import { createWarmHandlers } from "./handlers/warm.js";
 import { createApp } from "./http/app.js";
 import { createStoreKeyAuthenticator } from "./http/auth.js";
 import { createBodyBudget } from "./http/body-budget.js";
-import { createDrainState } from "./http/drain.js";
+import { createDrainState, type DrainState } from "./http/drain.js";
+import { createIdleCollection, type IdleCollection } from "./http/idle-collection.js";
 import { createPage } from "./http/page.js";
 import type { Served } from "./http/server.js";
 import { readSpec } from "./http/spec-document.js";
@@ -47,6 +49,7 @@ import type { Log } from "./log.js";
 import type { Upstream } from "./ports/upstream.js";
 import { createRandomHex } from "./random.js";
 import { LOCAL_KEY, limits } from "./settings.js";
+import { systemTimers } from "./timers.js";
 import { readVersion } from "./version.js";
 
 export interface Gateway {
@@ -90,8 +93,9 @@ export async function compose(
   const { store, stores: bareStores } = await openAll(config, { ...dependencies, clock, metrics });
   const upstream = observeUpstream(store.upstream, { metrics, clock, log });
   const stores = { ...bareStores, ...observeStores(bareStores, config.stores, metrics, clock) };
-  const budget = createBodyBudget(config.bodyBudgetBytes);
   const drain = createDrainState(config.drainMarkerPath);
+  const memory = giveMemoryBack(drain);
+  const budget = createBodyBudget(config.bodyBudgetBytes, memory?.released);
   await drain.poll();
   drain.start(limits.drainMarkerPollMs);
   const replicaId = randomUUID();
@@ -128,6 +132,7 @@ export async function compose(
   });
   jobLoops.start();
   const { documentCache, blobStore, queueStore } = stores.reports;
+  watchDomain(metrics, domain, { documentCache: stores.documentCache, storeKind: store.adapter });
   watchParts(metrics, {
     drain,
     budget,
@@ -187,6 +192,7 @@ export async function compose(
     replica: { id: replicaId, state: domain.consistency.replica.state },
     async close() {
       drain.stop();
+      memory?.stop();
       await jobLoops.stop();
       await cacheLoop.stop();
       await loops.stop();
@@ -202,6 +208,11 @@ function consistencyOptions(
 ): ConsistencyOptions {
   // A write is given up after the upstream timeout, and may be applied for a while after that.
   return { ...consistency, replicaId, writeDeadlineMs: Math.max(limits.writeDeadlineMs, upstreamTimeoutMs) };
+}
+
+function giveMemoryBack(drain: DrainState): IdleCollection | undefined {
+  const collect = garbageCollector();
+  return collect && createIdleCollection({ timers: systemTimers, collect, inFlight: () => drain.inFlight });
 }
 
 /**

@@ -20,9 +20,12 @@ export interface Metrics {
 
   /**
    * Reads a gauge when it is asked for, in place of `set`: `read` gives every series that there is at that time. Several
-   * readings with the same labels become one by the gauge's aggregator.
+   * readings with the same labels become one by the gauge's aggregator. `read` must not reject.
    */
-  watch<Name extends GaugeName>(name: Name, read: () => Iterable<Reading<Name>>): void;
+  watch<Name extends GaugeName>(
+    name: Name,
+    read: () => Iterable<Reading<Name>> | Promise<Iterable<Reading<Name>>>,
+  ): void;
 
   /** The namespace is known to exist: it is told apart from now on, while there is room. */
   admit(namespace: string): void;

@@ -15,8 +15,8 @@ export interface EndedCall {
 export interface CallObserver {
   readonly clock: Pick<Clock, "monotonic">;
   readonly ended: (call: EndedCall) => void;
-  /** Told of every call that begins. */
-  readonly begun?: () => void;
+  /** Told of every call that begins, with its arguments. */
+  readonly begun?: (operation: string, args: readonly unknown[]) => void;
 }
 
 /** Names of the methods of a port that return a promise. */
@@ -57,7 +57,7 @@ function timedMethod<Port extends object>(
     const startedAt = clock.monotonic();
     const end = (status: EndedCall["status"]) =>
       ended({ operation, seconds: (clock.monotonic() - startedAt) / 1_000, status });
-    begun?.();
+    begun?.(operation, args);
     try {
       const result = await method(...args);
       end(isConflict(result) ? "conflict" : "ok");

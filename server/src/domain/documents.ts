@@ -43,6 +43,7 @@ export function createDocuments({ reads }: { reads: CachedReads }): Documents {
     fetchDocuments: async (context, namespace, body) => {
       checkSearchTags(context);
       const request = readBody(body, readFetchRequest);
+      if (context.notes !== undefined) context.notes.rows = request.ids.length;
       const selection = selectAttributes(request.includeAttributes);
       const found = await reads.read(context, namespace, request.ids, wholeDocument);
       if (found.kind === "refused") return found.relay;

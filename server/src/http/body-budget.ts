@@ -15,7 +15,8 @@ export interface BodyBudget {
   readonly inFlightBytes: number;
 }
 
-export function createBodyBudget(limitBytes: number): BodyBudget {
+/** @param onReleased told of bytes that were given back */
+export function createBodyBudget(limitBytes: number, onReleased?: (bytes: number) => void): BodyBudget {
   let inFlight = 0;
   return {
     limitBytes,
@@ -26,6 +27,7 @@ export function createBodyBudget(limitBytes: number): BodyBudget {
     },
     release(bytes) {
       inFlight -= bytes;
+      if (bytes > 0) onReleased?.(bytes);
     },
     get inFlightBytes() {
       return inFlight;

@@ -97,6 +97,7 @@ describe("a request that is over", () => {
     );
     expect(lines).toContain('layer_upsert_batch_size_count{namespace="a"} 1');
     expect(lines).toContain('layer_fetch_batch_size_count{namespace="a"} 1');
+    expect(lines).toContain('hevlayer_cache_demand_total{namespace="a"} 3');
     const fetch = (operation: string, result: string) =>
       `layer_fetch_duration_seconds_count{operation="${operation}",namespace="a",cache_result="${result}"} 1`;
     expect(lines).toContain(fetch("fetchDocuments", "hit"));

@@ -111,6 +111,9 @@ function recordFetch(
     { operation, namespace, cache_result: cache },
     durationMs / 1_000,
   );
-  if (operation === "fetchDocuments" && notes.rows !== undefined)
+  if (operation === "fetchDocument") metrics.add("hevlayer_cache_demand_total", { namespace });
+  else if (notes.rows !== undefined) {
+    metrics.add("hevlayer_cache_demand_total", { namespace }, notes.rows);
     metrics.observe("layer_fetch_batch_size", { namespace }, notes.rows);
+  }
 }

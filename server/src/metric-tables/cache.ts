@@ -70,6 +70,45 @@ export const cacheMetrics = {
       for: "1h",
     },
   },
+  hevlayer_cache_demand_total: {
+    kind: "counter",
+    family: "cache",
+    unit: "documents",
+    labels: ["namespace"],
+    description: "Documents that callers asked for by id",
+    alert: {
+      summary: "a namespace is in demand whose cache has never been warmed",
+      expr: 'sum by (namespace) (rate(hevlayer_cache_demand_total[15m])) > 100 and on (namespace) max by (namespace) (hevlayer_cache_state{state="cold"}) == 1',
+      for: "1h",
+    },
+  },
+  hevlayer_cache_state: {
+    kind: "gauge",
+    family: "cache",
+    unit: "1 or 0",
+    labels: ["namespace", "store_kind", "state"],
+    aggregator: "max",
+    description:
+      "1 for how warm the cache is for a watched namespace, 0 for the others: `cold`, `warming`, `warm`; `store_kind` is what stands behind the gateway, `engine` or `turbopuffer`",
+    alert: {
+      summary: "warming a namespace does not come to an end",
+      expr: 'hevlayer_cache_state{state="warming"} == 1',
+      for: "1h",
+    },
+  },
+  hevlayer_document_cache_cold_starts_total: {
+    kind: "counter",
+    family: "cache",
+    unit: "times",
+    labels: [],
+    description:
+      "Times that the document cache was found empty after it had been lost, or was begun anew because its files were damaged",
+    alert: {
+      summary: "the document cache has lost what it held",
+      expr: "increase(hevlayer_document_cache_cold_starts_total[15m]) > 0",
+      for: "0m",
+    },
+  },
   hevlayer_cache_cold_responses_total: {
     kind: "counter",
     family: "cache",

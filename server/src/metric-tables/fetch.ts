@@ -23,7 +23,7 @@ export const fetchMetrics = {
     unit: "ids",
     labels: ["namespace"],
     buckets: BATCH_SIZES,
-    description: "Ids of a batch fetch, duplicates counted once",
+    description: "Ids of a batch fetch",
     alert: {
       summary: "batch fetches are nearly always close to the limit of 10,000 ids",
       expr: "histogram_quantile(0.5, sum by (le) (rate(layer_fetch_batch_size_bucket[1h]))) > 5000",

@@ -108,10 +108,10 @@ export const saturationMetrics = {
     labels: ["state"],
     aggregator: "sum",
     description:
-      "1 for the state of this replica's membership, 0 for the others: `sole` (no blob store, so there is no other), `idle`, `joined`, `lapsed` (it may not stamp, and answers writes 503)",
+      "1 for the state of this replica, 0 for the others: `sole` (no blob store, so it takes itself for the only one), `shared`, `degraded` (it cannot tell the others of its writes), `refusing` (writes are answered 503 because of it)",
     alert: {
-      summary: "a replica answers writes with 503, because it cannot renew its membership",
-      expr: 'layer_replica_state{state="lapsed"} > 0',
+      summary: "a replica answers writes with 503, because it cannot tell the others of them",
+      expr: 'layer_replica_state{state="refusing"} > 0',
       for: "1m",
     },
   },

@@ -33,7 +33,8 @@ export interface PrometheusOptions {
   readonly collectOthers?: () => Promise<readonly Series[]>;
 }
 
-type Reader = () => Iterable<Reading<GaugeName>>;
+type Readings = Iterable<Reading<GaugeName>>;
+type Reader = () => Readings | Promise<Readings>;
 
 export function createPrometheusMetrics(
   clock: Pick<Clock, "monotonic">,
@@ -80,10 +81,10 @@ export function createPrometheusMetrics(
 }
 
 /** What a registry asks of a metric; its type names the classes of prom-client, its code only what is here. */
-function asMetric(name: string, definition: MetricDefinition, values: () => SeriesValue[]): Metric {
+function asMetric(name: string, definition: MetricDefinition, values: () => Promise<SeriesValue[]>): Metric {
   const { description: help, kind: type, aggregator = "sum" } = definition;
   const about = { name, help, type, aggregator } as const;
-  return { ...about, get: async () => ({ ...about, values: values() }) } as unknown as Metric;
+  return { ...about, get: async () => ({ ...about, values: await values() }) } as unknown as Metric;
 }
 
 const merges = {
@@ -94,15 +95,16 @@ const merges = {
 } as const;
 
 /** A gauge with readers is what they give at this time; what they no longer give is gone. */
-function readValues(
+async function readValues(
   { aggregator = "sum" }: MetricDefinition,
   store: SeriesStore,
   readers: readonly Reader[],
-): SeriesValue[] {
+): Promise<SeriesValue[]> {
   if (readers.length === 0) return store.values();
+  const readings = await Promise.all(readers.map((read) => read()));
   store.clear();
-  for (const read of readers)
-    for (const { labels, value } of read()) store.merge(labels, value, merges[aggregator]);
+  for (const reading of readings)
+    for (const { labels, value } of reading) store.merge(labels, value, merges[aggregator]);
   return store.values();
 }
 
