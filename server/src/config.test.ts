@@ -249,6 +249,7 @@ describe("the stores", () => {
         hosts: "cache:3000",
         namespace: "hevlayer",
         setPrefix: "tpuf_",
+        budgetMs: 200,
         clusterName: "prod",
         user: "layer",
         password: "a b",

@@ -26,6 +26,8 @@ export interface AerospikeConfig {
   readonly hosts: string;
   readonly namespace: string;
   readonly setPrefix: string;
+  /** Time for a call on at most 1,000 records, in ms. */
+  readonly budgetMs: number;
   readonly clusterName?: string;
   readonly user?: string;
   readonly password?: string;
@@ -127,6 +129,7 @@ function readAerospike(values: SettingValues, problems: string[]): AerospikeConf
     hosts,
     namespace: values.aerospikeNamespace,
     setPrefix: values.aerospikeSetPrefix,
+    budgetMs: values.cacheBudgetMs,
     ...(values.aerospikeClusterName === undefined ? {} : { clusterName: values.aerospikeClusterName }),
     ...(values.aerospikeUser === undefined ? {} : { user: values.aerospikeUser }),
     ...(values.aerospikePassword === undefined ? {} : { password: values.aerospikePassword }),

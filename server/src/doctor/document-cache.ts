@@ -82,7 +82,7 @@ async function load({ packages }: DoctorDependencies): Promise<AerospikeModule |
 
 /** What the cluster says of itself, over a connection of our own. */
 async function inspect(aerospike: AerospikeModule, config: AerospikeConfig): Promise<Finding[]> {
-  const { namespace: _, setPrefix: __, ...options } = aerospikeOptions(config);
+  const { namespace: _, setPrefix: __, budgetMs: ___, ...options } = aerospikeOptions(config);
   const client = aerospike.client({
     ...options,
     connTimeoutMs: CONNECT_TIMEOUT_MS,

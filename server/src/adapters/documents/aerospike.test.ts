@@ -306,6 +306,15 @@ describe("Aerospike document cache", () => {
     await expect(cache.get("s", ids.slice(0, 1_000), [])).rejects.toMatchObject({ reason: "timeout" });
   });
 
+  it("opens its breaker by the time it was given, be it short", async () => {
+    const { cache, cluster } = await start(undefined, { budgetMs: 60 });
+    cluster.delayMs = 200;
+    const started = performance.now();
+    await expect(cache.get("s", ["a"], [])).rejects.toMatchObject({ reason: "timeout" });
+    expect(performance.now() - started).toBeLessThan(180);
+    expect(cache.health().state).toBe("down");
+  });
+
   it("starts degraded without a server, and connects when there is one", async () => {
     const { cache, cluster, events } = await start((double) => {
       double.isUp = false;

@@ -44,8 +44,6 @@ const PARTITIONS = 4_096;
 export interface AerospikeDocumentCacheOptions extends AerospikeConnectionOptions {
   /** Begins the name of every set. Default `tpuf_`. */
   readonly setPrefix?: string;
-  /** Time for a call on at most 1,000 records, in ms. Default `CACHE_BUDGET_MS`. */
-  readonly budgetMs?: number;
   /** Largest record in bytes, of the server's `max-record-size`, less room for names. Default 1,023 KiB. */
   readonly recordBytesMax?: number;
   readonly clock: Clock;
