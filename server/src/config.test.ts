@@ -1,7 +1,8 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, parseConfig } from "./config.js";
-import { settings } from "./settings.js";
+import { reportConfig } from "./config-report.js";
+import { LOCAL_KEY, settings } from "./settings.js";
 import { locationOf } from "./store-config.js";
 
 function problemsOf(environment: Record<string, string>): readonly string[] {
@@ -188,6 +189,17 @@ describe("the configuration", () => {
     };
     const defaults = Object.values(settings).map(({ name, defaultText }) => [name, defaultText]);
     expect(Object.fromEntries(defaults)).toEqual({ ...contract, ...own });
+    // What the command prints is what an operator compares with the contract.
+    const [table = ""] = reportConfig({}).split("\n\n");
+    const printed = table.split("\n").map((line) => line.split(/ {2,}/));
+    expect(printed.filter(([, , source]) => source !== "default")).toEqual([]);
+    expect(Object.fromEntries(printed)).toEqual({
+      ...contract,
+      ...own,
+      // Two that depend on the engine, which runs.
+      LAYER_DATA_DIR: path.resolve(".hevlayer"),
+      TURBOPUFFER_API_KEY: LOCAL_KEY,
+    });
     for (const { name, fallback, defaultText } of Object.values(settings)) {
       const words = fallback === undefined || `${fallback}` === "" ? "none" : `${fallback}`;
       expect(words, name).toBe(defaultText);
