@@ -4,7 +4,7 @@
  */
 
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -13,8 +13,8 @@ import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { S3Server } from "./running-s3.js";
 
 const START_TIMEOUT_MS = 20_000;
-/** Kills the server when standard input ends, as it does with the tests that started it, however they end. */
-const LEASH = '"$@" & server=$!; cat > /dev/null; kill -9 $server';
+/** Kills the server, and removes what it stored, when standard input ends: as it does with the tests, however they end. */
+const LEASH = 'root=$1; shift; "$@" & server=$!; cat > /dev/null; kill -9 $server; rm -rf "$root"';
 
 export const versitygwCredentials = {
   accessKeyId: "layer",
@@ -39,25 +39,26 @@ export function findVersitygw(): { program: string } | { reason: string } {
 export async function startVersitygw(program: string, bucket: string): Promise<S3Server> {
   const root = mkdtempSync(path.join(os.tmpdir(), "versitygw-"));
   const port = await freePort();
-  const child = spawn("sh", ["-c", LEASH, "sh", program, "--port", `127.0.0.1:${port}`, "posix", root], {
-    env: {
-      PATH: process.env.PATH,
-      HOME: process.env.HOME,
-      ROOT_ACCESS_KEY: versitygwCredentials.accessKeyId,
-      ROOT_SECRET_KEY: versitygwCredentials.secretAccessKey,
-      VGW_HEALTH: "/health",
-      VGW_QUIET: "true",
+  const child = spawn(
+    "sh",
+    ["-c", LEASH, "sh", root, program, "--port", `127.0.0.1:${port}`, "posix", root],
+    {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ROOT_ACCESS_KEY: versitygwCredentials.accessKeyId,
+        ROOT_SECRET_KEY: versitygwCredentials.secretAccessKey,
+        VGW_HEALTH: "/health",
+        VGW_QUIET: "true",
+      },
+      stdio: ["pipe", "ignore", "pipe"],
     },
-    stdio: ["pipe", "ignore", "pipe"],
-  });
+  );
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => {
     errors = (errors + chunk.toString("utf8")).slice(-4_000);
   });
-  const stop = (): void => {
-    child.stdin.end();
-    child.once("exit", () => rmSync(root, { recursive: true, force: true }));
-  };
+  const stop = (): void => void child.stdin.end();
   const endpoint = `http://127.0.0.1:${port}`;
   for (const deadline = Date.now() + START_TIMEOUT_MS; ; await pause(50)) {
     const health = await fetch(`${endpoint}/health`).catch(() => undefined);
