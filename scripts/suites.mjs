@@ -100,6 +100,13 @@ export const SUITES = [
     advice: "npm run docs:config",
   },
   {
+    name: "metrics page is fresh",
+    seconds: 20,
+    quiet: true,
+    command: ["npm", "run", "--silent", "docs:metrics", "--", "--check"],
+    advice: "npm run docs:metrics",
+  },
+  {
     name: "spec lint",
     seconds: 20,
     quiet: true,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { metricCatalogue } from "../../metric-catalogue.js";
+import { processMetrics } from "../../metric-tables/process.js";
 import { createPrometheusMetrics, type PrometheusOptions } from "./prometheus.js";
 
 function recorder(options: PrometheusOptions = {}) {
@@ -27,9 +28,18 @@ describe("the registry", () => {
     }
   });
 
-  it("measures the process itself unless told not to", async () => {
+  it("holds what the table names of the process itself, and nothing else", async () => {
     const { metrics } = recorder({ process: true });
-    expect((await metrics.render(() => true)).text).toContain("process_resident_memory_bytes ");
+    const { text } = await metrics.render(() => true);
+    const names = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => [name, kind]);
+    const tables = { ...metricCatalogue, ...processMetrics };
+    expect(names.sort()).toEqual(
+      Object.entries(tables)
+        .map(([name, { kind }]) => [name, kind])
+        .sort(),
+    );
+    for (const name of ["process_resident_memory_bytes", "nodejs_eventloop_lag_p99_seconds"])
+      expect(Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1])).toBeGreaterThan(0);
   });
 
   it("counts, observes and sets", async () => {

@@ -11,6 +11,7 @@ import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import type { Clock } from "../../clock.js";
 import { type GaugeName, type MetricName, metricCatalogue } from "../../metric-catalogue.js";
 import type { MetricDefinition } from "../../metric-tables/definition.js";
+import { processMetrics } from "../../metric-tables/process.js";
 import type { Metrics, Reading } from "../../metrics.js";
 import type { MetricRegistry } from "../../ports/metric-registry.js";
 import { createNamespaceLabels, OTHER } from "./namespace-labels.js";
@@ -56,7 +57,7 @@ export function createPrometheusMetrics(
     readers.set(name as MetricName, read);
     registry.registerMetric(asMetric(name, definition, () => readValues(definition, store, read)));
   }
-  if (options.process ?? true) collectDefaultMetrics({ register: registry });
+  if (options.process ?? true) measureProcess(registry);
 
   async function collect(): Promise<Series> {
     const leaving = names.retire();
@@ -78,6 +79,19 @@ export function createPrometheusMetrics(
       return { contentType: scrape.contentType, text: await scrape.metrics() };
     },
   };
+}
+
+/** prom-client measures thirty things; those of the table stay. */
+function measureProcess(registry: Registry): void {
+  const others = new Registry();
+  collectDefaultMetrics({ register: others });
+  const table: Readonly<Record<string, MetricDefinition>> = processMetrics;
+  for (const metric of others.getMetricsAsArray()) {
+    const definition = table[metric.name];
+    if (definition === undefined) continue;
+    const { aggregator } = definition;
+    registry.registerMetric(Object.assign(metric, aggregator && { aggregator }) as unknown as Metric);
+  }
 }
 
 /** What a registry asks of a metric; its type names the classes of prom-client, its code only what is here. */
