@@ -15,7 +15,7 @@ import type { JsonObject } from "../src/engine/json.js";
 import { encodeRow } from "../src/engine/store/row-codec.js";
 import { SCAN_BLOCK_SLOTS, VectorMemory } from "../src/engine/table/vector-memory.js";
 import { type BenchRow, CATEGORIES, createRows, DIMS, randomFrom, wordOfRank } from "./engine/data.js";
-import { type Contestant, median, race, timed } from "./engine/measure.js";
+import { type Contestant, quantile, race, timed } from "./engine/measure.js";
 import { memoryByKind } from "./engine/memory.js";
 import { findRivals, type Rival } from "./engine/rivals.js";
 
@@ -52,10 +52,10 @@ function bareScan(rows: readonly BenchRow[]): (query: Float32Array) => number {
 
 /** Prints one line a contestant, with its time over the first one's. */
 async function report(title: string, contestants: readonly Contestant[], rounds: number): Promise<void> {
-  const medians = await race(contestants, rounds);
-  const [base = Number.NaN] = medians.values();
+  const times = await race(contestants, rounds);
+  const [base = Number.NaN] = times.values();
   say(`\n${title}`);
-  for (const [name, ms] of medians) {
+  for (const [name, ms] of times) {
     say(`  ${name.padEnd(44)}${ms.toFixed(3).padStart(10)} ms  ×${(ms / base).toFixed(2)}`);
   }
 }
@@ -171,7 +171,7 @@ async function reopenings(dataDirectory: string, loadMs: number, saveMs: number)
   const snapshots = join(dataDirectory, "snapshots");
   const saved = readdirSync(snapshots).reduce((sum, file) => sum + statSync(join(snapshots, file)).size, 0);
   const rounds: number[] = [];
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 8; round++) {
     const { value, ms } = await timed(() => openAndTouch(dataDirectory));
     await value.close({ saveMs: 0 });
     rounds.push(ms);
@@ -181,7 +181,7 @@ async function reopenings(dataDirectory: string, loadMs: number, saveMs: number)
   say("\nreopen");
   for (const [name, ms] of [
     [`load, ${BATCH_ROWS} rows a write`, loadMs],
-    ["reopen from the saved table", median(rounds)],
+    ["reopen from the saved table", quantile(rounds, 0.25)],
     ["reopen from the rows", fromRows.ms],
     [`save the table (${(saved / MIB).toFixed(0)} MiB), between requests or at the end`, saveMs],
   ] as const)
