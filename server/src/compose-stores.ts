@@ -24,6 +24,7 @@ import { type Metrics, noMetrics } from "./metrics.js";
 import { type BlobStore, BlobStoreError } from "./ports/blob-store.js";
 import type { DocumentCache } from "./ports/document-cache.js";
 import { type QueueStore, QueueStoreError } from "./ports/queue-store.js";
+import type { Upstream } from "./ports/upstream.js";
 import { limits } from "./settings.js";
 import {
   type AerospikeConfig,
@@ -52,8 +53,17 @@ export interface StoresDependencies {
   readonly metrics?: Metrics;
   /** How the optional packages are loaded; the tests give their own. */
   readonly packages?: OptionalPackages;
+  /** Put between the adapters and everything else: tests have ports that fail on command. */
+  readonly wrap?: PortWrappers;
   /** How often each store is asked whether it answers, ms. Default `limits.storeWatchIntervalMs`. */
   readonly watchIntervalMs?: number;
+}
+
+export interface PortWrappers {
+  readonly upstream?: (upstream: Upstream) => Upstream;
+  readonly documentCache?: (cache: DocumentCache) => DocumentCache;
+  readonly blobStore?: (store: BlobStore) => BlobStore;
+  readonly queueStore?: (store: QueueStore) => QueueStore;
 }
 
 export interface OptionalPackages {
@@ -79,12 +89,15 @@ export async function openStores(config: StoresConfig, dependencies: StoresDepen
     const failed = opening.find((each) => each.status === "rejected");
     throw failed?.reason;
   }
-  const stores = { documentCache: cache.value, blobStore: blobs.value, queueStore: queue.value };
+  const stores = wrapped(
+    { documentCache: cache.value, blobStore: blobs.value, queueStore: queue.value },
+    dependencies.wrap,
+  );
   const watches = watchStores(stores, dependencies);
   return {
     ...stores,
     reports: {
-      documentCache: reported(cacheConfig, () => cacheState(cache.value, watches.documentCache)),
+      documentCache: reported(cacheConfig, () => cacheState(stores.documentCache, watches.documentCache)),
       blobStore: reported(blobConfig, () => watches.blobStore?.state() ?? {}),
       queueStore: reported(queueConfig, () => watches.queueStore?.state() ?? {}),
       aerospike: aerospikeReport(cacheConfig, cache.value),
@@ -93,6 +106,16 @@ export async function openStores(config: StoresConfig, dependencies: StoresDepen
       for (const watch of Object.values(watches)) watch?.stop();
       await closeAll(open, dependencies.log);
     },
+  };
+}
+
+type OpenStores = Pick<Stores, "documentCache" | "blobStore" | "queueStore">;
+
+function wrapped({ documentCache, blobStore, queueStore }: OpenStores, wrap: PortWrappers = {}): OpenStores {
+  return {
+    documentCache: documentCache && (wrap.documentCache?.(documentCache) ?? documentCache),
+    blobStore: blobStore && (wrap.blobStore?.(blobStore) ?? blobStore),
+    queueStore: queueStore && (wrap.queueStore?.(queueStore) ?? queueStore),
   };
 }
 
@@ -181,7 +204,7 @@ function isOperators(cause: unknown): boolean {
 }
 
 function watchStores(
-  { documentCache, blobStore, queueStore }: Pick<Stores, "documentCache" | "blobStore" | "queueStore">,
+  { documentCache, blobStore, queueStore }: OpenStores,
   { clock, log, watchIntervalMs = limits.storeWatchIntervalMs }: StoresDependencies,
 ) {
   const watch = (name: string, ping: (signal: AbortSignal) => Promise<void>): StoreWatch =>

@@ -91,7 +91,8 @@ export async function compose(
     createPage({ localKey: config.usesLocalKey ? LOCAL_KEY : undefined }),
   ]);
   const { store, stores: bareStores } = await openAll(config, { ...dependencies, clock, metrics });
-  const upstream = observeUpstream(store.upstream, { metrics, clock, log });
+  const bareUpstream = dependencies.wrap?.upstream?.(store.upstream) ?? store.upstream;
+  const upstream = observeUpstream(bareUpstream, { metrics, clock, log });
   const stores = { ...bareStores, ...observeStores(bareStores, config.stores, metrics, clock) };
   const drain = createDrainState(config.drainMarkerPath);
   const memory = giveMemoryBack(drain);

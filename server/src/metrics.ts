@@ -2,7 +2,7 @@
  * Where measurements go. Parts record through this interface and know nothing of how it is exposed; names, labels and units
  * are those of `metric-catalogue.ts`.
  *
- * Recording never throws and never waits. A `namespace` (or `set`) is given as it is: the recorder bounds how many it tells
+ * Recording never throws and never waits. A `namespace` is given as it is: the recorder bounds how many it tells
  * apart, and lumps the rest together as `other`.
  */
 

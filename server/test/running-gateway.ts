@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { compose } from "../src/compose.js";
+import { type ComposeDependencies, compose } from "../src/compose.js";
 import { parseConfig } from "../src/config.js";
 import { listen } from "../src/http/server.js";
 import { createLog } from "../src/log.js";
@@ -21,7 +21,10 @@ export interface RunningGateway {
 }
 
 /** Starts with `environment` over settings that keep it to itself; without an upstream there, the engine is embedded. */
-export async function startGateway(environment: Record<string, string> = {}): Promise<RunningGateway> {
+export async function startGateway(
+  environment: Record<string, string> = {},
+  dependencies: Omit<ComposeDependencies, "log"> = {},
+): Promise<RunningGateway> {
   const dataDir = environment.LAYER_DATA_DIR ?? (await mkdtemp(path.join(tmpdir(), "hevlayer-gateway-")));
   const config = parseConfig({
     PORT: "0",
@@ -34,7 +37,7 @@ export async function startGateway(environment: Record<string, string> = {}): Pr
   });
   const logLines: Record<string, unknown>[] = [];
   const log = createLog("debug", { write: (line) => void logLines.push(JSON.parse(line)) });
-  const gateway = await compose(config, { log });
+  const gateway = await compose(config, { ...dependencies, log });
   const server = await listen(gateway.served, {
     ...limits,
     host: config.host,

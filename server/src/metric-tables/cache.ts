@@ -11,7 +11,7 @@ export const cacheMetrics = {
     unit: "documents",
     labels: ["set", "namespace", "result"],
     description:
-      "Documents looked up in the cache: `hit`, `miss`, or `error` when the cache failed or its breaker was open",
+      "Documents looked up in the cache (the set `documents`): `hit`, `miss`, or `error` when the cache failed or its breaker was open",
     alert: {
       summary: "fewer than half of the lookups hit",
       expr: 'sum by (namespace) (rate(layer_cache_lookups_total{result="hit"}[15m])) < 0.5 * sum by (namespace) (rate(layer_cache_lookups_total[15m]))',

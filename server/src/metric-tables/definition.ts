@@ -13,7 +13,7 @@ export interface MetricDefinition {
   readonly family: MetricFamily;
   /** What one unit of the value is. */
   readonly unit: string;
-  /** Label names; `namespace` and `set` are bounded in number and shown only to a scrape that may see them. */
+  /** Label names; namespaces are bounded in number and shown only to a scrape that may see them. */
   readonly labels: readonly string[];
   readonly description: string;
   /** Upper bounds of a histogram, ascending. */

@@ -131,7 +131,7 @@ describe("a scrape that may not see every namespace", () => {
     ] as const) {
       metrics.admit(namespace);
       metrics.observe("layer_query_duration_seconds", query(namespace), seconds);
-      metrics.add("layer_cache_lookups_total", { set: namespace, namespace, result: "hit" }, 2);
+      metrics.add("layer_cache_lookups_total", { set: "documents", namespace, result: "hit" }, 2);
     }
     const shown = (await lines(() => false)).join("\n");
     expect(shown).not.toContain("secret");
@@ -140,7 +140,7 @@ describe("a scrape that may not see every namespace", () => {
       'layer_query_duration_seconds_bucket{le="0.005",pipeline_id="direct",status="200"} 1',
     );
     expect(shown).toContain('layer_query_duration_seconds_count{pipeline_id="direct",status="200"} 2');
-    expect(shown).toContain('layer_cache_lookups_total{result="hit"} 4');
+    expect(shown).toContain('layer_cache_lookups_total{set="documents",result="hit"} 4');
   });
 
   it("gets the worst of gauges that say how bad something is", async () => {

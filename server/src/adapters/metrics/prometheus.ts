@@ -15,7 +15,7 @@ import { processMetrics } from "../../metric-tables/process.js";
 import type { Metrics, Reading } from "../../metrics.js";
 import type { MetricRegistry } from "../../ports/metric-registry.js";
 import { createNamespaceLabels, OTHER } from "./namespace-labels.js";
-import { joined, NAME_LABELS, type Series, type SeriesValue, withoutNames } from "./series.js";
+import { joined, NAME_LABEL, type Series, type SeriesValue, withoutNames } from "./series.js";
 import { createSeriesStore, type Labels, type SeriesStore } from "./series-store.js";
 
 export interface PrometheusMetrics extends Metrics, MetricRegistry {
@@ -46,8 +46,7 @@ export function createPrometheusMetrics(
     placesMax: options.namespacesMax ?? 100,
     idleMs: options.namespaceIdleMs ?? 3_600_000,
   });
-  const isName: ReadonlySet<string> = new Set(NAME_LABELS);
-  const toldAs = (label: string, value: string) => (isName.has(label) ? names.labelOf(value) : value);
+  const toldAs = (label: string, value: string) => (label === NAME_LABEL ? names.labelOf(value) : value);
   const stores = new Map<MetricName, SeriesStore>();
   const readers = new Map<MetricName, Reader[]>();
   for (const [name, definition] of Object.entries<MetricDefinition>(metricCatalogue)) {
@@ -124,7 +123,5 @@ async function readValues(
 
 /** The labels of a series after names have left; undefined when it has none of them. */
 function withoutLeaving(labels: Labels, leaving: ReadonlySet<string>): Labels | undefined {
-  const gone = NAME_LABELS.filter((label) => leaving.has(labels[label] ?? ""));
-  if (gone.length === 0) return undefined;
-  return { ...labels, ...Object.fromEntries(gone.map((label) => [label, OTHER])) };
+  return leaving.has(labels[NAME_LABEL] ?? "") ? { ...labels, [NAME_LABEL]: OTHER } : undefined;
 }

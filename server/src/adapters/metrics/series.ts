@@ -17,8 +17,8 @@ export type Series = readonly MetricObjectWithValues<SeriesValue>[];
 /** One value with its labels; of a histogram with the name of its part. */
 export type SeriesValue = MetricValue<string> | MetricValueWithName<string>;
 
-/** Labels whose values are names of namespaces. */
-export const NAME_LABELS = ["namespace", "set"] as const;
+/** The label whose values are names of namespaces. */
+export const NAME_LABEL = "namespace";
 
 /** One registry out of many recordings; series with the same labels become one. */
 export function joined(recordings: readonly Series[]): Registry {
@@ -31,12 +31,6 @@ export function withoutNames(series: Series, shows: (namespace: string) => boole
 }
 
 function unnamed(value: SeriesValue, shows: (namespace: string) => boolean): SeriesValue {
-  const hidden = NAME_LABELS.filter((label) => {
-    const name = value.labels[label];
-    return name !== undefined && name !== "" && !shows(String(name));
-  });
-  if (hidden.length === 0) return value;
-  const labels = { ...value.labels };
-  for (const label of hidden) delete labels[label];
-  return { ...value, labels };
+  const { [NAME_LABEL]: name, ...labels } = value.labels;
+  return name === undefined || name === "" || shows(String(name)) ? value : { ...value, labels };
 }
