@@ -3,14 +3,14 @@
  * runs inside one transaction of the caller's; lmdb does not undo a transaction whose callback throws, so conditions are
  * judged before the first write.
  *
- * `records` set+id → record · `vectors` set+id → vector · `epochs` set → epoch · `order` version → set+id, the eviction
- * queue · `expiry` time+version → set+id · `meta` counters.
+ * `records` set+id → record · `vectors` set+id → vector · `epochs` set → epoch · `order` place → set+id, the eviction
+ * queue · `expiry` time+version → set+id, also of versions that are gone · `meta` counters.
  */
 
 import { statSync } from "node:fs";
 import path from "node:path";
 import type { CacheCondition } from "../../ports/document-cache.js";
-import { byteKey, keyNumber, splitByteKey } from "../lmdb/byte-keys.js";
+import { byteKey, keyNumber, splitByteKey, writeNumber } from "../lmdb/byte-keys.js";
 import {
   type ByteDatabase,
   type Environment,
@@ -21,6 +21,8 @@ import {
 import { Scratch } from "../lmdb/scratch.js";
 import { decodeHeader, decodeRecord, encodeRecord, encodeVector } from "./record-format.js";
 
+/** Versions within which a record that is written again keeps its place in the order of eviction. */
+const YOUNG = 4_096;
 const SEQUENCE = Buffer.from("sequence");
 const BOOT = Buffer.from("boot");
 
@@ -105,7 +107,10 @@ export class EmbeddedRecords {
   write(key: Buffer, stored: Buffer | undefined, content: RecordContent): number {
     const previous = stored && decodeHeader(stored);
     const version = this.#nextVersion();
-    if (previous) this.#unlink(previous);
+    // A record that has just come keeps its place: marks and their records follow each other closely.
+    const stays = previous !== undefined && version - previous.place < YOUNG;
+    if (previous !== undefined && !stays) this.order.remove(byteKey(previous.place));
+    const place = stays ? previous.place : version;
     const keptVector = content.keepVector ? (previous?.vectorVersion ?? 0) : 0;
     if (content.vector !== undefined)
       this.vectors.put(key, encodeVector(version, content.vector, this.#take));
@@ -114,12 +119,14 @@ export class EmbeddedRecords {
       version,
       expiresAt: content.expiresAt,
       vectorVersion: content.vector === undefined ? keptVector : version,
+      place,
       mark: content.mark,
       epoch: content.epoch,
       attributes: content.attributes,
     };
     this.records.put(key, encodeRecord(record, this.#take));
-    this.order.put(byteKey(version), key);
+    if (!stays) this.order.put(byteKey(place), key);
+    // The end of the record before stays where it is noted: the sweep sees that it is no longer this one's.
     if (content.expiresAt !== 0) this.expiry.put(expiryKey(content.expiresAt, version), key);
     return version;
   }
@@ -127,7 +134,8 @@ export class EmbeddedRecords {
   /** Removes a record and everything that points to it. */
   remove(key: Buffer, stored: Buffer): void {
     const header = decodeHeader(stored);
-    this.#unlink(header);
+    this.order.remove(byteKey(header.place));
+    if (header.expiresAt !== 0) this.expiry.remove(expiryKey(header.expiresAt, header.version));
     if (header.vectorVersion !== 0) this.vectors.remove(key);
     this.records.remove(key);
   }
@@ -165,11 +173,6 @@ export class EmbeddedRecords {
     return this.#environment.close();
   }
 
-  #unlink(header: { version: number; expiresAt: number }): void {
-    this.order.remove(byteKey(header.version));
-    if (header.expiresAt !== 0) this.expiry.remove(expiryKey(header.expiresAt, header.version));
-  }
-
   #nextVersion(): number {
     if (this.#sequence === undefined) {
       const stored = this.meta.get(SEQUENCE);
@@ -185,7 +188,11 @@ export function isExpired(expiresAt: number, now: number): boolean {
   return expiresAt !== 0 && expiresAt <= now;
 }
 
-/** The end of the `expiry` range that is over at `now`. */
+/** The end of the `expiry` range that is over at `now`. As `byteKey` of the two, without its detours: every write has one. */
 export function expiryKey(expiresAt: number, version: number): Buffer {
-  return byteKey(Math.ceil(expiresAt), version);
+  const key = Buffer.allocUnsafe(18);
+  key.writeUInt16BE(8, 0);
+  writeNumber(key, Math.ceil(expiresAt), 2);
+  writeNumber(key, version, 10);
+  return key;
 }

@@ -158,6 +158,23 @@ describe("embedded document cache", () => {
     expect(events).toEqual([{ kind: "dropped", cause: "expired", set: "s" }]);
   });
 
+  it("keeps a record that was written again when the end it had before comes", async () => {
+    const { cache, clock, events } = await start(temporary());
+    await cache.put("s", [write("lasting", bytes("1"), { ttlMs: 1_000 })]);
+    await cache.put("s", [write("lasting", bytes("2"))]);
+    await cache.put("s", [write("longer", bytes("1"), { ttlMs: 1_000 })]);
+    await cache.put("s", [write("longer", bytes("2"), { ttlMs: 5_000 })]);
+    clock.move(2_000);
+    await cache.sweep();
+    clock.move(-2_000);
+    expect(await survivors(cache, ["lasting", "longer"])).toEqual(["lasting", "longer"]);
+    expect(events).toEqual([]);
+    clock.move(6_000);
+    await cache.sweep();
+    clock.move(-6_000);
+    expect(await survivors(cache, ["lasting", "longer"])).toEqual(["lasting"]);
+  });
+
   describe("given damaged files", () => {
     async function filled(): Promise<string> {
       const directory = temporary();

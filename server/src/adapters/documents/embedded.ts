@@ -264,7 +264,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     if (bytes === undefined) return undefined;
     const stored = decodeRecord(bytes);
     if (isExpired(stored.expiresAt, now)) return undefined;
-    this.#eviction.touch(stored.version);
+    this.#eviction.touch(stored.place);
     const vector =
       stored.vectorVersion !== 0 && parts.includes("vector")
         ? decodeVector(readBytes(this.#store.vectors, key), stored.vectorVersion)

@@ -8,7 +8,7 @@
 
 import { byteKey, keyNumber } from "../lmdb/byte-keys.js";
 import { type EmbeddedRecords, expiryKey } from "./embedded-records.js";
-import { decodeHeader } from "./record-format.js";
+import { decodeHeader, type RecordHeader } from "./record-format.js";
 
 /** Records removed in one transaction: some milliseconds, in which other writers wait. */
 const BATCH = 256;
@@ -22,7 +22,7 @@ const TARGET = 0.95;
 export class Eviction {
   readonly #store: EmbeddedRecords;
   readonly #bytesMax: number;
-  /** Versions read lately: the newer and the older generation. */
+  /** Places of records read lately: the newer and the older generation. */
   #touched = new Set<number>();
   #touchedBefore = new Set<number>();
   #hand = 0;
@@ -36,13 +36,13 @@ export class Eviction {
   }
 
   /** Notes that a record was read. */
-  touch(version: number): void {
+  touch(place: number): void {
     if (!this.#isPressed) return;
     if (this.#touched.size >= TOUCHED_MAX) {
       this.#touchedBefore = this.#touched;
       this.#touched = new Set();
     }
-    this.#touched.add(version);
+    this.#touched.add(place);
   }
 
   /** Looks at the size of the store. True when it is over its bound. */
@@ -72,9 +72,11 @@ export class Eviction {
     for (let removed = 0; removed < limit; removed += BATCH) {
       if (expiry.getKeysCount({ ...due, limit: 1 }) === 0) break;
       await this.#store.transaction(() => {
-        for (const { value: key } of [...expiry.getRange(due)]) {
+        for (const { key: at, value: key } of [...expiry.getRange(due)]) {
+          expiry.remove(at);
           const stored = records.get(key);
-          if (stored === undefined) continue;
+          // Written again since, with another end or none.
+          if (stored === undefined || !isEndOf(at, decodeHeader(stored))) continue;
           this.#store.remove(key, stored);
           sets.add(this.#store.setOf(key));
         }
@@ -104,4 +106,9 @@ export class Eviction {
     this.#hand = 0;
     return false;
   }
+}
+
+/** Whether an entry of `expiry` tells the end that the record has now. */
+function isEndOf(entry: Buffer, { expiresAt, version }: RecordHeader): boolean {
+  return expiresAt !== 0 && expiryKey(expiresAt, version).equals(entry);
 }

@@ -7,18 +7,23 @@
  * |---|---|---|
  * | 0 | 1 | format |
  * | 1 | 4 | CRC-32 of all of it, with these four bytes 0 |
- * | 5 | 8 | version, also the record's place in the order of writing |
+ * | 5 | 8 | version |
  * | 13 | 8 | expiry, epoch-ms; 0 = none |
  * | 21 | 8 | version of the vector; 0 = none |
- * | 29 | 2, 2 | length of mark and epoch |
- * | 33 | 1 | 1 when there are attributes |
- * | 34 | | mark, epoch, attributes |
+ * | 29 | 8 | place in the order of writing; format 1 lacks it, and its version is its place |
+ * | 37 | 2, 2 | length of mark and epoch |
+ * | 41 | 1 | 1 when there are attributes |
+ * | 42 | | mark, epoch, attributes |
  */
 
 import zlib from "node:zlib";
 
-const FORMAT = 1;
-const HEADER_BYTES = 34;
+const FORMAT = 2;
+const HEADER_BYTES = 42;
+/** Of the format before. */
+const FORMAT_WITHOUT_PLACE = 1;
+const HEADER_BYTES_WITHOUT_PLACE = 34;
+const VECTOR_FORMAT = 1;
 const VECTOR_HEADER_BYTES = 13;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -44,6 +49,8 @@ export interface StoredRecord {
   readonly expiresAt: number;
   /** 0 when there is no vector. */
   readonly vectorVersion: number;
+  /** Its place in the order of eviction: the version it had when it was put there. */
+  readonly place: number;
   readonly mark: Uint8Array;
   readonly epoch: string;
   readonly attributes: Uint8Array | undefined;
@@ -63,9 +70,10 @@ export function encodeRecord(record: StoredRecord, take: (length: number) => Buf
   writeCount(bytes, record.version, 5);
   bytes.writeDoubleBE(record.expiresAt, 13);
   writeCount(bytes, record.vectorVersion, 21);
-  bytes.writeUInt16BE(mark.length, 29);
-  bytes.writeUInt16BE(epochBytes, 31);
-  bytes[33] = attributes === undefined ? 0 : 1;
+  writeCount(bytes, record.place, 29);
+  bytes.writeUInt16BE(mark.length, 37);
+  bytes.writeUInt16BE(epochBytes, 39);
+  bytes[41] = attributes === undefined ? 0 : 1;
   bytes.set(mark, HEADER_BYTES);
   bytes.write(record.epoch, HEADER_BYTES + mark.length, "utf8");
   if (attributes !== undefined) bytes.set(attributes, HEADER_BYTES + mark.length + epochBytes);
@@ -77,35 +85,56 @@ export function encodeRecord(record: StoredRecord, take: (length: number) => Buf
  * @throws RecordDamage when the bytes are not what `encodeRecord` made
  */
 export function decodeRecord(bytes: Buffer): StoredRecord {
-  if (bytes.length < HEADER_BYTES || bytes[0] !== FORMAT || !isSealed(bytes))
+  const headerBytes = headerBytesOf(bytes);
+  if (!isSealed(bytes))
     throw new RecordDamage(`a cached record of ${bytes.length} bytes does not match its checksum`);
-  const markEnd = HEADER_BYTES + bytes.readUInt16BE(29);
-  const epochEnd = markEnd + bytes.readUInt16BE(31);
+  const markEnd = headerBytes + bytes.readUInt16BE(headerBytes - 5);
+  const epochEnd = markEnd + bytes.readUInt16BE(headerBytes - 3);
+  const version = readCount(bytes, 5);
   return {
-    version: readCount(bytes, 5),
+    version,
     expiresAt: bytes.readDoubleBE(13),
     vectorVersion: readCount(bytes, 21),
-    mark: bytes.subarray(HEADER_BYTES, markEnd),
+    place: headerBytes === HEADER_BYTES ? readCount(bytes, 29) : version,
+    mark: bytes.subarray(headerBytes, markEnd),
     epoch: bytes.toString("utf8", markEnd, epochEnd),
-    attributes: bytes[33] === 1 ? bytes.subarray(epochEnd) : undefined,
+    attributes: bytes[headerBytes - 1] === 1 ? bytes.subarray(epochEnd) : undefined,
   };
 }
 
-/** The fields a writer needs of the record it replaces, without reading the rest. */
-export function decodeHeader(bytes: Buffer): Pick<StoredRecord, "version" | "expiresAt" | "vectorVersion"> {
-  if (bytes.length < HEADER_BYTES)
-    throw new RecordDamage(`a cached record of ${bytes.length} bytes is shorter than its header`);
+/** The fields a writer needs of the record it replaces. */
+export type RecordHeader = Pick<StoredRecord, "version" | "expiresAt" | "vectorVersion" | "place">;
+
+/** Reads them without reading the rest. */
+export function decodeHeader(bytes: Buffer): RecordHeader {
+  const headerBytes = headerBytesOf(bytes);
+  const version = readCount(bytes, 5);
   return {
-    version: readCount(bytes, 5),
+    version,
     expiresAt: bytes.readDoubleBE(13),
     vectorVersion: readCount(bytes, 21),
+    place: headerBytes === HEADER_BYTES ? readCount(bytes, 29) : version,
   };
+}
+
+/** @throws RecordDamage for bytes of no format we know */
+function headerBytesOf(bytes: Buffer): number {
+  const [format] = bytes;
+  const known =
+    format === FORMAT
+      ? HEADER_BYTES
+      : format === FORMAT_WITHOUT_PLACE
+        ? HEADER_BYTES_WITHOUT_PLACE
+        : undefined;
+  if (known === undefined || bytes.length < known)
+    throw new RecordDamage(`a cached record of ${bytes.length} bytes is of no known format`);
+  return known;
 }
 
 /** As `encodeRecord`. */
 export function encodeVector(version: number, vector: Uint8Array, take: (length: number) => Buffer): Buffer {
   const bytes = take(VECTOR_HEADER_BYTES + vector.length);
-  bytes[0] = FORMAT;
+  bytes[0] = VECTOR_FORMAT;
   writeCount(bytes, version, 5);
   bytes.set(vector, VECTOR_HEADER_BYTES);
   return sealed(bytes);
@@ -116,7 +145,7 @@ export function decodeVector(bytes: Buffer | undefined, version: number): Buffer
   if (
     bytes === undefined ||
     bytes.length < VECTOR_HEADER_BYTES ||
-    bytes[0] !== FORMAT ||
+    bytes[0] !== VECTOR_FORMAT ||
     !isSealed(bytes) ||
     readCount(bytes, 5) !== version
   )

@@ -41,6 +41,12 @@ export function keyNumber(part: Uint8Array): number {
   return bytes.readUInt32BE(0) * 0x1_0000_0000 + bytes.readUInt32BE(4);
 }
 
+/** Writes a number as a part of a key has it. */
+export function writeNumber(key: Buffer, number: number, at: number): void {
+  key.writeUInt32BE(Math.floor(number / 0x1_0000_0000), at);
+  key.writeUInt32BE(number % 0x1_0000_0000, at + 4);
+}
+
 /** The smallest key greater than every key that begins with `prefix`; undefined when there is none. */
 export function afterPrefix(prefix: Uint8Array): Buffer | undefined {
   for (let last = prefix.length - 1; last >= 0; last -= 1) {
@@ -57,7 +63,6 @@ function encodePart(part: KeyPart): Buffer {
   if (typeof part === "string") return Buffer.from(part, "utf8");
   if (typeof part !== "number") return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   const bytes = Buffer.allocUnsafe(8);
-  bytes.writeUInt32BE(Math.floor(part / 0x1_0000_0000), 0);
-  bytes.writeUInt32BE(part % 0x1_0000_0000, 4);
+  writeNumber(bytes, part, 0);
   return bytes;
 }
