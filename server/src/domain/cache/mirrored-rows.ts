@@ -6,7 +6,7 @@ import type { AttributeClass, NamespaceTypes } from "../id-types.js";
 import { isReservedAttribute, isVectorAttribute, stampAttribute } from "../reserved.js";
 import { exactJson, isExactText } from "./exact-values.js";
 import type { RowOutcome } from "./pending-records.js";
-import { DocumentWriter, userMembers } from "./stored-document.js";
+import { Arena, DocumentWriter, userMembers } from "./stored-document.js";
 import { type StoredVector, vectorFromJson } from "./stored-vector.js";
 import type { RowOperation } from "./write-ids.js";
 import type { RowSpans, Span, WriteOutline } from "./write-outline.js";
@@ -67,7 +67,9 @@ class RowReader {
   readonly #types: NamespaceTypes;
   /** The member that was put on every row. */
   readonly #stamp: Buffer;
-  readonly #writer = new DocumentWriter();
+  /** Documents and vectors of a chunk go into the cache together, and are over then. */
+  readonly #arena = new Arena();
+  readonly #writer = new DocumentWriter(this.#arena);
   /** Keys of the rows so far, by their place in a row: rows of a body nearly always have the same. */
   readonly #shape: KnownKey[] = [];
 
@@ -78,7 +80,7 @@ class RowReader {
   }
 
   row(operation: "upsert" | "patch", rows: RowSpans, row: number): RowOutcome {
-    const build = operation === "upsert" ? new UpsertBuild(this.#writer) : new PatchBuild();
+    const build = operation === "upsert" ? new UpsertBuild(this.#writer, this.#arena) : new PatchBuild();
     const { members } = rows;
     const end = rows.first(row + 1);
     let place = 0;
@@ -98,7 +100,7 @@ class RowReader {
       cursor.skip();
     });
     for (;;) {
-      const build = operation === "upsert" ? new UpsertBuild(this.#writer) : new PatchBuild();
+      const build = operation === "upsert" ? new UpsertBuild(this.#writer, this.#arena) : new PatchBuild();
       let hasRow = false;
       for (const { known, elements } of arrays) {
         if (!elements.next()) continue;
@@ -162,10 +164,12 @@ function roleOf(name: string): KnownKey["role"] {
 class UpsertBuild {
   isExact = true;
   readonly #writer: DocumentWriter;
+  readonly #arena: Arena;
   #vector: StoredVector | undefined;
 
-  constructor(writer: DocumentWriter) {
+  constructor(writer: DocumentWriter, arena: Arena) {
     this.#writer = writer;
+    this.#arena = arena;
   }
 
   /** Nulls are as good as absent. */
@@ -173,7 +177,7 @@ class UpsertBuild {
 
   /** A vector that upstream would give back otherwise stays unknown, and is read from upstream when it is needed. */
   setVector(json: Buffer, isExact: boolean): void {
-    this.#vector = isExact ? vectorFromJson(json) : undefined;
+    this.#vector = isExact ? vectorFromJson(json, this.#arena) : undefined;
   }
 
   setText(name: string, json: string): void {

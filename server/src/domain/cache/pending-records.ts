@@ -9,15 +9,30 @@
 
 import type { Clock } from "../../clock.js";
 import type { CachedRecord, CacheMerge } from "../../ports/document-cache.js";
+import { BoundedCache } from "../bounded-cache.js";
 import type { CacheCalls } from "./cache-guard.js";
-import { type Claim, decodeMark, encodeMark, type RecordMark, WRITERS_MAX } from "./record-mark.js";
+import {
+  type Claim,
+  decodeMark,
+  encodeMark,
+  isSameMark,
+  type RecordMark,
+  type VectorForm,
+  WRITERS_MAX,
+} from "./record-mark.js";
 import { updateRecords } from "./record-updates.js";
 import { type DocumentPatch, patchDocument } from "./stored-document.js";
 import type { StoredVector } from "./stored-vector.js";
 
+export interface LiveRow {
+  readonly kind: "live";
+  readonly attributes: Buffer;
+  readonly vector: StoredVector | undefined;
+}
+
 /** What a write that was applied made of a row. */
 export type RowOutcome =
-  | { readonly kind: "live"; readonly attributes: Buffer; readonly vector: StoredVector | undefined }
+  | LiveRow
   | { readonly kind: "patch"; readonly patch: DocumentPatch }
   | { readonly kind: "gone" }
   /** Something that the cache cannot tell exactly. */
@@ -63,6 +78,8 @@ export interface PendingRecordsOptions {
   readonly tombstoneMs: number;
 }
 
+const LIKELY_MS = 600_000;
+const LIKELY_MAX = 10_000;
 const NOTHING = new Uint8Array(0);
 /** Of what a refused write leaves where nothing was before. */
 const REFUSED_MS = 1_000;
@@ -73,6 +90,12 @@ export function createPendingRecords(
   { cache, clock }: { cache: Pick<CacheCalls, "put" | "mergeIfPresent">; clock: Clock },
   { tombstoneMs }: PendingRecordsOptions,
 ): PendingRecords {
+  /** Whether the last write found its rows in the cache: the next one may well do alike, and saves a step. */
+  const likelyOf = new BoundedCache<"present" | "absent">(clock, {
+    ttlMs: LIKELY_MS,
+    entriesMax: LIKELY_MAX,
+  });
+
   const tombstone = (kind: "gone" | "unsure", epoch: string, ttlMs = tombstoneMs): CacheMerge => ({
     mark: encodeMark({ kind, since: clock.now() }),
     epoch,
@@ -118,20 +141,21 @@ export function createPendingRecords(
     return { mark: encodeMark({ ...mark, writers, contended }), epoch: current.epoch };
   }
 
+  /** A row as the write has it, whatever was there. */
+  function replaced(row: LiveRow, epoch: string, marks: LiveMarks): CacheMerge {
+    const { attributes, vector } = row;
+    return { mark: marks.of(vector?.form ?? "unknown"), epoch, attributes, vector: vector?.bytes ?? null };
+  }
+
   /** What an outcome makes of a record that was this write's alone. */
-  function decided(row: RowOutcome, current: CachedRecord, mark: Pending, epoch: string): CacheMerge {
+  function decided(
+    row: Exclude<RowOutcome, LiveRow>,
+    current: CachedRecord,
+    mark: Pending,
+    epoch: string,
+  ): CacheMerge {
     const since = clock.now();
     switch (row.kind) {
-      case "live": {
-        const { attributes, vector } = row;
-        const form = vector?.form ?? "unknown";
-        return {
-          mark: encodeMark({ kind: "live", since, vector: form }),
-          epoch,
-          attributes,
-          vector: vector?.bytes ?? null,
-        };
-      }
       case "patch": {
         const attributes =
           mark.over === undefined || current.attributes === undefined
@@ -162,6 +186,7 @@ export function createPendingRecords(
     row: RowOutcome,
     epoch: string,
     claim: Claim,
+    marks: LiveMarks,
   ): CacheMerge | undefined {
     const touched = row.kind !== "untouched";
     const mark = current && decodeMark(current.mark);
@@ -172,7 +197,8 @@ export function createPendingRecords(
     const others = alive(named);
     const contended = mark.contended || others.length < named.length || (!isNamed && touched);
     if (others.length === 0) {
-      if (isNamed && !contended) return decided(row, current, mark, epoch);
+      if (isNamed && !contended)
+        return row.kind === "live" ? replaced(row, epoch, marks) : decided(row, current, mark, epoch);
       return touched || isNamed ? tombstone("unsure", epoch) : undefined;
     }
     if (touched) return bare(epoch, others, true);
@@ -201,18 +227,26 @@ export function createPendingRecords(
 
   return {
     async begin(namespace, epoch, ids, claim) {
-      const { left } = await updateRecords(cache, namespace, ids, "present", (_id, current) =>
-        join(current, epoch, claim),
+      const likely = likelyOf.get(namespace) ?? "present";
+      const fresh = bare(epoch, [claim], false);
+      const { left, created } = await updateRecords(cache, namespace, ids, likely, (_id, current) =>
+        current === undefined ? fresh : join(current, epoch, claim),
       );
+      likelyOf.set(namespace, created > ids.length / 2 ? "absent" : "present");
       return left.length === 0;
     },
 
     async settle(namespace, epoch, rows, claim) {
       const unsure = new Set<string>();
       const ids = [...rows.keys()];
+      const marks = new LiveMarks(clock.now());
+      // What nearly every record says: pending for this write, and for nobody else ever since.
+      const alone = encodeMark({ kind: "pending", writers: [claim], contended: false, over: undefined });
       const { left, uncacheable } = await updateRecords(cache, namespace, ids, "present", (id, current) => {
         const row = rows.get(id) as RowOutcome;
-        const change = leave(current, row, epoch, claim);
+        if (row.kind === "live" && current !== undefined && isSameMark(current.mark, alone))
+          return replaced(row, epoch, marks);
+        const change = leave(current, row, epoch, claim, marks);
         const isUnsure = change !== undefined && decodeMark(change.mark).kind === "unsure";
         if (isUnsure && isLossy(row, current)) unsure.add(id);
         else unsure.delete(id);
@@ -239,6 +273,21 @@ export function createPendingRecords(
       await force(namespace, epoch, left);
     },
   };
+}
+
+/** The marks of records that are live since one instant, made once. */
+class LiveMarks {
+  readonly #marks = new Map<VectorForm, Buffer>();
+
+  constructor(private readonly since: number) {}
+
+  of(vector: VectorForm): Buffer {
+    const known = this.#marks.get(vector);
+    if (known !== undefined) return known;
+    const mark = encodeMark({ kind: "live", since: this.since, vector });
+    this.#marks.set(vector, mark);
+    return mark;
+  }
 }
 
 /** Whether a tombstone stands for a row that was, or might have been, in the cache. A patch of what is not cached is not. */

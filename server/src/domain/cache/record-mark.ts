@@ -59,7 +59,9 @@ export const WRITERS_MAX = 64;
 
 export function encodeMark(mark: Exclude<RecordMark, { kind: "foreign" }>): Buffer {
   const claims = mark.kind === "pending" ? mark.writers : mark.kind === "lease" ? [mark.claim] : [];
-  const bytes = Buffer.alloc(HEADER_BYTES + claims.length * CLAIM_BYTES);
+  // From the pool, hence written to the last byte: one of its own for every mark would be work for the collector.
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + claims.length * CLAIM_BYTES);
+  bytes.fill(0, 0, HEADER_BYTES);
   bytes[0] = FORMAT;
   bytes[1] = KINDS.indexOf(mark.kind);
   if (mark.kind === "live") bytes[2] = FORMS.indexOf(mark.vector);
@@ -103,4 +105,11 @@ export function isLiveMark(mark: Uint8Array): boolean {
 /** The form of the vector of a live record. */
 export function vectorFormOf(mark: Uint8Array): VectorForm {
   return FORMS[(mark[2] ?? 0) & FORM_BITS] ?? "unknown";
+}
+
+/** Whether two marks are the same. */
+export function isSameMark(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = one.length - 1; at >= 0; at--) if (one[at] !== other[at]) return false;
+  return true;
 }

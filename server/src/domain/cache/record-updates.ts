@@ -12,6 +12,8 @@ import type { CacheCalls } from "./cache-guard.js";
 export type RecordChange = (id: string, current: CachedRecord | undefined) => CacheMerge | undefined;
 
 export interface UpdateResult {
+  /** How many records there were not before. */
+  readonly created: number;
   /** Ids whose record kept changing; nothing of ours was stored. */
   readonly left: readonly string[];
   /** Ids no cache can hold under this content; what stood there is gone. */
@@ -37,13 +39,15 @@ export async function updateRecords(
   begin: "present" | "absent",
   change: RecordChange,
 ): Promise<UpdateResult> {
-  const result = { left: [] as string[], uncacheable: [] as string[] };
+  const result = { created: 0, left: [] as string[], uncacheable: [] as string[] };
   for (let at = 0; at < ids.length; at += CHUNK) {
     let open = ids.length <= CHUNK ? ids : ids.slice(at, at + CHUNK);
     let state = begin;
     for (let round = 0; round < ROUNDS * 2 && open.length > 0; round += 1) {
       const step = state === "present" ? changePresent : createAbsent;
+      const tried: number = open.length;
       open = await step(cache, set, open, change, result.uncacheable);
+      if (state === "absent") result.created += tried - open.length;
       state = state === "present" ? "absent" : "present";
     }
     result.left.push(...open);

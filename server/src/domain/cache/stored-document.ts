@@ -14,12 +14,42 @@ const HEADER_BYTES = 5;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
+/** Where the bytes of documents come from: `take` gives so many, to be written to the last. */
+export interface Bytes {
+  take(length: number): Buffer;
+}
+
+const pooled: Bytes = { take: (length) => Buffer.allocUnsafe(length) };
+
+/** Bytes in large pieces, for many small values that live and end together. */
+export class Arena implements Bytes {
+  #slab = Buffer.alloc(0);
+  #used = 0;
+
+  take(length: number): Buffer {
+    if (length > SLAB_BYTES / 4) return Buffer.allocUnsafeSlow(length);
+    if (this.#used + length > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#used = 0;
+    }
+    this.#used += length;
+    return this.#slab.subarray(this.#used - length, this.#used);
+  }
+}
+
+const SLAB_BYTES = 256 * 1024;
+
 /** Puts documents together member by member, one after the other. */
 export class DocumentWriter {
+  readonly #bytes: Bytes;
   #user = Buffer.allocUnsafe(4_096);
   #userLength = 0;
   #own = Buffer.allocUnsafe(256);
   #ownLength = 0;
+
+  constructor(bytes: Bytes = pooled) {
+    this.#bytes = bytes;
+  }
 
   /**
    * Adds a member as it stands in a text.
@@ -54,7 +84,7 @@ export class DocumentWriter {
 
   /** The document of the members added since the last call. */
   finish(): Buffer {
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + this.#userLength + this.#ownLength);
+    const bytes = this.#bytes.take(HEADER_BYTES + this.#userLength + this.#ownLength);
     bytes[0] = FORMAT;
     bytes.writeUInt32BE(this.#userLength, 1);
     this.#user.copy(bytes, HEADER_BYTES, 0, this.#userLength);
