@@ -50,7 +50,7 @@ export async function readBody(
     if (zipped) return await unzip(request, held);
     if (Number.isNaN(announced)) return await collect(request, held);
     held.take(announced);
-    return await fill(request, Buffer.allocUnsafeSlow(announced), held);
+    return atOnce(request, announced, held) ?? (await fill(request, announced, held));
   } catch (error) {
     held.release();
     throw error instanceof AppError ? error : unreadable(error);
@@ -95,13 +95,33 @@ function createHold(maxBytes: number, budget: BodyBudget): Hold {
   };
 }
 
-/** A body of known length goes straight to its place: no list of chunks, no copy at the end. */
-async function fill(source: Readable, target: Buffer, held: Hold): Promise<HeldBody> {
+/**
+ * The body, where all of it came with the headers, as nearly all queries do: it waits in the stream's buffer, and listening
+ * for it would cost more than reading it. Undefined where there is more to come.
+ */
+function atOnce(request: IncomingMessage, length: number, held: Hold): HeldBody | undefined {
+  if (!request.complete || request.readableLength !== length) return undefined;
+  const bytes = request.read() as Buffer | null;
+  return bytes?.length === length ? { bytes, reserve: held.reserve, release: held.release } : undefined;
+}
+
+/**
+ * A body of known length goes straight to its place: no list of chunks, no copy at the end. Most are one chunk, which is the
+ * body as it is.
+ */
+async function fill(source: Readable, length: number, held: Hold): Promise<HeldBody> {
+  let target: Buffer | undefined;
   let offset = 0;
   await eachChunk(source, (chunk) => {
-    offset += chunk.copy(target, offset);
+    if (target === undefined && chunk.length === length) target = chunk;
+    else {
+      target ??= Buffer.allocUnsafeSlow(length);
+      chunk.copy(target, offset);
+    }
+    offset += chunk.length;
   });
-  return { bytes: target.subarray(0, offset), reserve: held.reserve, release: held.release };
+  const bytes = target?.subarray(0, offset) ?? new Uint8Array(0);
+  return { bytes, reserve: held.reserve, release: held.release };
 }
 
 async function collect(source: Readable, held: Hold): Promise<HeldBody> {

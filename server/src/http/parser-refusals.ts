@@ -20,10 +20,16 @@ export interface RefusalDependencies {
 /** Adds the answers to a server; call once. */
 export function answerRefusals(server: Server, dependencies: RefusalDependencies): void {
   /** Answers of a connection that are not out: whatever is sent there would pass for the first of them. */
-  const answers = new WeakMap<Socket, readonly ServerResponse[]>();
+  const answers = new WeakMap<Socket, ServerResponse[]>();
   const openOn = (socket: Socket) => (answers.get(socket) ?? []).filter((answer) => !answer.writableFinished);
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    answers.set(request.socket, [...openOn(request.socket), response]);
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const known = answers.get(socket);
+    if (known === undefined) answers.set(socket, [response]);
+    else {
+      // Nearly always the one before, which is out.
+      while (known[0]?.writableFinished) known.shift();
+      known.push(response);
+    }
   });
 
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {

@@ -1,6 +1,6 @@
 /**
  * What the HTTP layer knows of a request while it lives: written by the stages as they pass, read by the log line at the
- * end. Kept beside the request objects, because `res.locals` is untyped.
+ * end.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -31,15 +31,20 @@ export interface RequestState {
   onGone?: () => void;
 }
 
-const states = new WeakMap<IncomingMessage, RequestState>();
+/** On the request itself: a map beside it costs a request a hash and the collector an entry. */
+const stateKey = Symbol("request state");
+
+interface Begun {
+  [stateKey]?: RequestState;
+}
 
 export function beginState(request: IncomingMessage, state: RequestState): void {
-  states.set(request, state);
+  (request as Begun)[stateKey] = state;
 }
 
 /** The state of a request that has passed the first stage. */
 export function stateOf(request: IncomingMessage): RequestState {
-  const state = states.get(request);
+  const state = (request as Begun)[stateKey];
   if (!state) throw new Error("request state read before the request was begun");
   return state;
 }

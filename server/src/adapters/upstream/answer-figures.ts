@@ -19,11 +19,15 @@ export interface Billing {
 
 /** Both objects together are below 1 KiB (measured). */
 const TAIL_BYTES = 2_048;
-const atEnd = /"billing":(\{[^{}]*\})(?:,"performance":\{[^{}]*\})?\}\s*$/;
+const KEY = '"billing":';
+const atEnd = /^"billing":(\{[^{}]*\})(?:,"performance":\{[^{}]*\})?\}\s*$/;
 
 /** @param body decoded */
 export function readBilling(body: Uint8Array): Billing | undefined {
-  const text = atEnd.exec(textOf(body.subarray(-TAIL_BYTES)))?.[1];
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const at = bytes.lastIndexOf(KEY, undefined, "latin1");
+  if (at < 0 || at < bytes.length - TAIL_BYTES) return undefined;
+  const text = atEnd.exec(bytes.toString("latin1", at))?.[1];
   if (text === undefined) return undefined;
   const billing = parsed(text);
   return {
