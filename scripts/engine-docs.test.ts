@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { samplesOf } from "./readmes.js";
 import { freePort, KEY, ROOT } from "./running-gateway.js";
+import { ensureBuilt } from "./setup.mjs";
 
 const run = promisify(execFile);
 const FILE = "docs/engine.md";
@@ -47,6 +48,8 @@ async function startEngine(env: Record<string, string> = {}): Promise<string> {
   });
 }
 
+beforeAll(ensureBuilt, INSTALL_TIMEOUT_MS);
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "hevlayer-engine-docs-"));
   await writeFile(
@@ -79,7 +82,7 @@ afterAll(async () => {
 
 describe("the samples of the engine's guide run as written", () => {
   it.each(samplesOf(FILE, ["bash"]))("$name", async ({ text }) => {
-    const script = `set -eu\n${text.replaceAll("curl -s ", "curl -sf ").replaceAll(SHOWN_URL, url)}`;
+    const script = `set -eu\n${text.replaceAll("curl -s ", "curl -sSf ").replaceAll(SHOWN_URL, url)}`;
     expect((await run("bash", ["-c", script])).stdout).toContain('"title":"Trail shoe"');
   });
 
