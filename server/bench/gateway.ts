@@ -1,108 +1,95 @@
 /**
- * `npm run bench:gateway`: what one query costs the gateway's CPU, beside a bare proxy of the same bytes.
+ * `npm run bench:gateway`: what the gateway costs, beside a bare proxy of the same bytes, over a stub upstream.
  *
- * Both stand in front of the same stub upstream and are loaded in turn, round by round, in one run; CPU time is the
- * kernel's count for their process. Only the ratio means anything: milliseconds belong to the machine.
+ * What is compared is loaded in turn, round by round, in one run; CPU time is the process' own count. Only the ratios mean
+ * anything: microseconds belong to the machine.
+ *
+ * `--seconds N` is how long each is loaded for each comparison (default 5, some five minutes in all). Below 5, memory is looked
+ * at after fewer writes and a shorter rest.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
-import { Pool } from "undici";
-import { startGateway } from "../../scripts/running-gateway.js";
 
-const KEY = "tpuf_bench";
-const ROUNDS = 5;
-const REQUESTS_A_ROUND = 3000;
-const WARM_UP = 3000;
+import { availableParallelism, loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { type Finding, table } from "./gateway/goals.js";
+import { benchMemory, benchSections, benchStamping } from "./gateway/large-writes.js";
+import { KEY, type Measured, startBuiltGateway, startServer } from "./gateway/processes.js";
+import { compareCost } from "./gateway/request-cost.js";
+import { listing, nativeQuery, oneRowWrite, vectorQuery } from "./gateway/requests.js";
+import { benchWorkers } from "./gateway/worker-scaling.js";
+
 const IN_FLIGHT = [1, 16, 64];
-const CLOCK_TICKS_PER_SECOND = 100;
-const body = JSON.stringify({
-  rank_by: ["vector", "ANN", Array.from({ length: 64 }, (_, i) => Math.round(Math.sin(i) * 1e6) / 1e6)],
-  top_k: 10,
-  filters: [
-    "And",
-    [
-      ["price", "Lt", 100],
-      ["brand", "Eq", "Acme"],
-    ],
-  ],
-  include_attributes: ["title"],
-});
+/** Writes of 8 MB, which upstream and the client have in memory as well. */
+const LARGE_IN_FLIGHT = [1, 16];
 
-/** CPU time of a process in µs, user and system together. */
-function cpuMicros(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / CLOCK_TICKS_PER_SECOND;
+const { values } = parseArgs({ options: { seconds: { type: "string", default: "5" } } });
+const seconds = Number(values.seconds);
+if (!(seconds > 0)) throw new Error(`--seconds ${values.seconds}: must be a number above 0`);
+const memoryOptions = {
+  writes: Math.round(Math.min(200, seconds * 40)),
+  idleSeconds: Math.round(Math.min(60, Math.max(12, seconds * 12))),
+};
+
+const started: Measured[] = [];
+async function begin(server: Promise<Measured>): Promise<Measured> {
+  const running = await server;
+  started.push(running);
+  return running;
 }
 
-/** Forks one of the bench's own servers and waits for its address. */
-async function serve(
-  file: string,
-  env: Record<string, string> = {},
-): Promise<{ child: ChildProcess; url: string }> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), { env: { ...process.env, ...env } });
-  const address = await new Promise<AddressInfo>((resolve) =>
-    child.once("message", (message) => resolve(message as AddressInfo)),
+/** The bytes that the gateway answers a listing with, once it has it. */
+async function cachedListing(gateway: Measured): Promise<string> {
+  const answer = await fetch(`${gateway.url}${listing.path}`, {
+    headers: { authorization: `Bearer ${KEY}` },
+  });
+  if (answer.status !== 200) throw new Error(`the listing was answered ${answer.status}`);
+  return answer.text();
+}
+
+async function benchAll(): Promise<Finding[]> {
+  const stub = await begin(startServer("./stub-upstream.ts"));
+  const rested = await begin(startBuiltGateway(stub.url));
+  const memory = await benchMemory(rested, memoryOptions);
+
+  const bare = await begin(startServer("./bare-proxy.ts", { BENCH_UPSTREAM: stub.url }));
+  const ours = await begin(startBuiltGateway(stub.url, { NAMESPACE_LIST_CACHE_TTL_MS: "3600000" }));
+  const logging = await begin(startBuiltGateway(stub.url, { LAYER_LOG_LEVEL: "info" }));
+  const constant = await begin(
+    startServer("../cache/constant-server.ts", { BENCH_ANSWER: await cachedListing(ours) }),
   );
-  return { child, url: `http://127.0.0.1:${address.port}` };
-}
-
-/** Sends `count` queries with `inFlight` at once. */
-async function load(pool: Pool, count: number, inFlight: number): Promise<void> {
-  let sent = 0;
-  const worker = async () => {
-    while (sent < count) {
-      sent += 1;
-      const answer = await pool.request({
-        method: "POST",
-        path: "/v2/namespaces/bench/query",
-        headers: { "content-type": "application/json", authorization: `Bearer ${KEY}` },
-        body,
-      });
-      await answer.body.dump();
-      if (answer.statusCode !== 200) throw new Error(`a query was answered ${answer.statusCode}`);
-    }
+  const load = { inFlight: IN_FLIGHT, seconds };
+  const findings: Finding[] = [];
+  const costs = [
+    { name: "native query to a bare proxy", request: nativeQuery, ours, bare, atMost: 1.5 },
+    { name: "native query and its log line to a bare proxy", request: nativeQuery, ours: logging, bare },
+    { name: "vector query to a bare proxy", request: vectorQuery, ours, bare, atMost: 2 },
+    { name: "one-row write to a bare proxy", request: oneRowWrite, ours, bare, atMost: 2 },
+    { name: "cached listing to a constant answer", request: listing, ours, bare: constant, atMost: 2 },
+  ];
+  for (const cost of costs) findings.push(...(await compareCost({ ...cost, ...load })));
+  findings.push(...(await benchStamping(ours, LARGE_IN_FLIGHT)));
+  const requests = {
+    "native query": nativeQuery,
+    "vector query": vectorQuery,
+    "one-row write": oneRowWrite,
+    "cached listing": listing,
   };
-  await Promise.all(Array.from({ length: inFlight }, worker));
+  findings.push(...(await benchSections(ours, requests)));
+  const workers = (count: number) =>
+    begin(startBuiltGateway(stub.url, { LAYER_WORKERS: String(count), LAYER_DATA_DIR: "own" }));
+  const gateways = { one: await workers(1), two: await workers(2) };
+  findings.push(...(await benchWorkers(gateways, IN_FLIGHT, seconds)));
+  findings.push(await memory());
+  return findings;
 }
 
-const median = (values: number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-if (process.platform !== "linux") throw new Error("this benchmark reads CPU time from /proc and needs Linux");
-const stub = await serve("./stub-upstream.ts");
-const bare = await serve("./bare-proxy.ts", { BENCH_UPSTREAM: stub.url });
-const gateway = await startGateway({
-  env: { TPUF_URL: stub.url, TURBOPUFFER_API_KEY: KEY, LAYER_LOG_LEVEL: "warn" },
-});
-const targets = [
-  { name: "bare proxy", pid: bare.child.pid ?? 0, pool: new Pool(bare.url, { connections: 64 }) },
-  { name: "gateway", pid: gateway.process.pid ?? 0, pool: new Pool(gateway.url, { connections: 64 }) },
-];
-
-process.stdout.write(
-  `native query, ${body.length} bytes, ${cpus().length} cores, Node ${process.versions.node}\n`,
-);
-for (const target of targets) await load(target.pool, WARM_UP, 16);
-for (const inFlight of IN_FLIGHT) {
-  const micros = new Map<string, number[]>(targets.map(({ name }) => [name, []]));
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const { name, pid, pool } of targets) {
-      const before = cpuMicros(pid);
-      await load(pool, REQUESTS_A_ROUND, inFlight);
-      micros.get(name)?.push((cpuMicros(pid) - before) / REQUESTS_A_ROUND);
-    }
-  }
-  const [bareCost = Number.NaN, gatewayCost = Number.NaN] = targets.map(({ name }) =>
-    median(micros.get(name) ?? []),
-  );
-  process.stdout.write(
-    `${String(inFlight).padStart(3)} in flight: bare proxy ${bareCost.toFixed(0)} µs CPU a request, gateway ${gatewayCost.toFixed(0)} µs, ratio ${(gatewayCost / bareCost).toFixed(2)}\n`,
-  );
+function load1(): string {
+  return `load ${loadavg()[0]?.toFixed(1)}`;
 }
-for (const { pool } of targets) await pool.destroy();
-await gateway.stop();
-bare.child.disconnect();
-stub.child.disconnect();
+
+process.stdout.write(`${availableParallelism()} cores, Node ${process.versions.node}, ${load1()} before\n`);
+try {
+  const findings = await benchAll();
+  process.stdout.write(table(findings));
+} finally {
+  for (const server of started.reverse()) await server.stop();
+}

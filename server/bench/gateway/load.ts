@@ -15,6 +15,8 @@ export interface LoadRequest {
 export interface Load {
   /** Sends `count` requests, as many at once as there are connections. @throws Error for an answer other than 200 */
   run(count: number): Promise<void>;
+  /** The same for a time. @returns how many were answered */
+  runFor(milliseconds: number): Promise<number>;
   close(): void;
 }
 
@@ -32,6 +34,15 @@ export async function openLoad(url: string, request: LoadRequest, inFlight: numb
         while (left-- > 0) await exchange();
       };
       await Promise.all(connections.map(({ exchange }) => one(exchange)));
+    },
+    async runFor(milliseconds) {
+      const until = performance.now() + milliseconds;
+      let answered = 0;
+      const one = async (exchange: () => Promise<void>) => {
+        for (; performance.now() < until; answered++) await exchange();
+      };
+      await Promise.all(connections.map(({ exchange }) => one(exchange)));
+      return answered;
     },
     close() {
       for (const { socket } of connections) socket.destroy();

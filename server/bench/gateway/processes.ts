@@ -1,6 +1,7 @@
 /** The processes of a benchmark: started with an ear for its questions, ended with it. */
 
 import { type ChildProcess, fork } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -18,9 +19,17 @@ export interface Measured {
   /** CPU time used so far by all its threads, µs. */
   cpu(): Promise<number>;
   memory(): Promise<NodeJS.MemoryUsage>;
-  /** The longest time that its event loop stood still while `work` ran, ms. */
-  longestSection(work: () => Promise<unknown>): Promise<number>;
+  /** The turn of its event loop that took most CPU time while `work` ran; it never rests meanwhile. */
+  longestSection(work: () => Promise<unknown>): Promise<Section>;
   stop(): Promise<void>;
+}
+
+/** Work that nothing else could run beside. */
+export interface Section {
+  /** CPU time of the process, ms. */
+  readonly cpu: number;
+  /** By the clock, ms: other processes may have had the core for a part of it. */
+  readonly elapsed: number;
 }
 
 /** One of the benchmark's own servers, which sends its address when it listens. */
@@ -38,16 +47,20 @@ export async function startServer(file: string, env: Record<string, string> = {}
   });
 }
 
-/** The built gateway in front of `upstream`, without stores unless `env` says otherwise, and silent. */
+/**
+ * The built gateway in front of `upstream`, without stores unless `env` says otherwise, and silent. Where `env` asks for more
+ * than errors in the log, that goes to a file.
+ */
 export async function startBuiltGateway(
   upstream: string,
   env: Record<string, string> = {},
 ): Promise<Measured> {
   const folder = await mkdtemp(path.join(tmpdir(), "bench-gateway-"));
   const port = await freePort();
+  const log = env.LAYER_LOG_LEVEL === undefined ? undefined : openSync(path.join(folder, "log"), "a");
   const child = fork(GATEWAY, ["serve"], {
     execArgv: ["--import", MEASURE],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    stdio: ["ignore", "ignore", log ?? "inherit", "ipc"],
     env: {
       PATH: process.env.PATH,
       PORT: String(port),
@@ -59,6 +72,7 @@ export async function startBuiltGateway(
       ...(env.LAYER_DATA_DIR === undefined ? {} : { LAYER_DATA_DIR: folder }),
     },
   });
+  if (log !== undefined) closeSync(log);
   const url = `http://127.0.0.1:${port}`;
   await ready(url, child);
   return measured(child, url, async () => {
@@ -99,7 +113,7 @@ function measured(child: ChildProcess, url: string, stop: () => Promise<void>): 
     async longestSection(work) {
       await ask("watchLoop");
       await work();
-      return (await ask("longestSection")) as number;
+      return (await ask("longestSection")) as Section;
     },
     stop,
   };
