@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { probeConditionalWrites } from "../adapters/blobs/conditional-writes.js";
 import { openEmbeddedBlobStore } from "../adapters/blobs/embedded.js";
 import { connectS3BlobStore } from "../adapters/blobs/s3.js";
-import { environmentDamage } from "../adapters/lmdb/environment.js";
+import { environmentDamage } from "../adapters/lmdb/meta-pages.js";
 import { type BlobStore, BlobStoreError } from "../ports/blob-store.js";
 import type { BlobStoreConfig, S3Config } from "../store-config.js";
 import { judgeDateHeader } from "./clock-skew.js";

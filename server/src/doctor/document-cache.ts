@@ -9,7 +9,7 @@ import {
 } from "../adapters/documents/aerospike-client.js";
 import { codeOf, meaningOf } from "../adapters/documents/aerospike-failure.js";
 import { openEmbeddedDocumentCache } from "../adapters/documents/embedded.js";
-import { environmentDamage } from "../adapters/lmdb/environment.js";
+import { environmentDamage } from "../adapters/lmdb/meta-pages.js";
 import { aerospikeOptions } from "../compose-stores.js";
 import { CacheUnavailable, type CacheWrite, type DocumentCache } from "../ports/document-cache.js";
 import type { AerospikeConfig, DocumentCacheConfig } from "../store-config.js";

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { Client } from "pg";
-import { environmentDamage } from "../adapters/lmdb/environment.js";
+import { environmentDamage } from "../adapters/lmdb/meta-pages.js";
 import { loadOptionalPackage } from "../adapters/optional-package.js";
 import { openEmbeddedQueueStore } from "../adapters/queues/embedded.js";
 import { toQueueStoreError } from "../adapters/queues/postgres-failure.js";

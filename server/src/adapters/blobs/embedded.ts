@@ -28,11 +28,11 @@ import { afterPrefix } from "../lmdb/byte-keys.js";
 import {
   type ByteDatabase,
   type Environment,
-  environmentDamage,
   isInTransaction,
   openBytes,
   openEnvironment,
 } from "../lmdb/environment.js";
+import { environmentDamage } from "../lmdb/meta-pages.js";
 import { type BlobIndexEntry, decodeEntry, encodeEntry } from "./entry-format.js";
 
 /** Bodies up to this many bytes live in lmdb; larger ones would make every commit copy them. */

@@ -151,8 +151,10 @@ export class EmbeddedRecords {
    */
   async settleBoot(boot: string): Promise<void> {
     if (this.meta.get(BOOT)?.toString() === boot) return;
-    await this.epochs.clearAsync();
-    await this.meta.put(BOOT, Buffer.from(boot));
+    await this.#environment.transaction(() => {
+      for (const set of [...this.epochs.getKeys({})]) this.epochs.remove(set);
+      this.meta.put(BOOT, Buffer.from(boot));
+    });
   }
 
   /** Reads through the directory of each database and every epoch. @throws when pages or records are damaged */

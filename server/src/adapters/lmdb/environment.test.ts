@@ -1,8 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { isInTransaction, openBytes, openEnvironment } from "./environment.js";
+
+const VALUE = Buffer.from("1");
 
 const directories: string[] = [];
 
@@ -35,5 +38,76 @@ describe("transactions of this process", () => {
     await expect(second).rejects.toThrow("no");
     expect(isInTransaction(here)).toBe(false);
     await environment.close();
+  });
+});
+
+describe("commits", () => {
+  /** What a process that opens the files does when it reads them just before this one commits. */
+  function setBack(here: string): void {
+    const script = `
+      const fs = require("node:fs");
+      const lock = fs.openSync(process.argv[1], "r+");
+      const last = Buffer.alloc(8);
+      fs.readSync(lock, last, 0, 8, 8);
+      last.writeBigUInt64LE(last.readBigUInt64LE() - 1n);
+      fs.writeSync(lock, last, 0, 8, 8);`;
+    const { status, stderr } = spawnSync(process.execPath, ["-e", script, path.join(here, "lock.mdb")]);
+    expect(status, String(stderr)).toBe(0);
+  }
+
+  it("build on the newest one after another process has set lmdb back", async () => {
+    const here = await directory();
+    const environment = openEnvironment(here);
+    const entries = openBytes(environment, "entries");
+    for (const key of ["a", "b"]) await environment.transaction(() => entries.put(Buffer.from(key), VALUE));
+    setBack(here);
+    let runs = 0;
+    await environment.transaction(() => {
+      runs += 1;
+      return entries.put(Buffer.from("c"), VALUE);
+    });
+    expect(runs).toBe(1);
+    expect([...entries.getKeys({})].map(String)).toEqual(["a", "b", "c"]);
+    await environment.close();
+
+    const again = openEnvironment(here);
+    expect([...openBytes(again, "entries").getKeys({})].map(String)).toEqual(["a", "b", "c"]);
+    await again.close();
+  });
+
+  it("that make a database do so too", async () => {
+    const here = await directory();
+    const environment = openEnvironment(here);
+    const first = openBytes(environment, "first");
+    await environment.transaction(() => first.put(Buffer.from("a"), VALUE));
+    setBack(here);
+    const second = openBytes(environment, "second");
+    await environment.transaction(() => second.put(Buffer.from("b"), VALUE));
+    expect([first.get(Buffer.from("a")), second.get(Buffer.from("b"))]).toEqual([VALUE, VALUE]);
+    await environment.close();
+  });
+
+  it("are kept in order by the handle that stays when another of this process is closed", async () => {
+    const here = await directory();
+    const [environment, other] = [openEnvironment(here), openEnvironment(here)];
+    const entries = openBytes(environment, "entries");
+    await environment.transaction(() => entries.put(Buffer.from("a"), VALUE));
+    await other.close();
+    setBack(here);
+    await environment.transaction(() => entries.put(Buffer.from("b"), VALUE));
+    expect([...entries.getKeys({})].map(String)).toEqual(["a", "b"]);
+    await environment.close();
+  });
+
+  it("end with an error when lock.mdb is not as lmdb writes it", async () => {
+    const here = await directory();
+    const environment = openEnvironment(here);
+    const entries = openBytes(environment, "entries");
+    await environment.transaction(() => entries.put(Buffer.from("a"), VALUE));
+    setBack(here);
+    await writeFile(path.join(here, "lock.mdb"), Buffer.alloc(8), { flag: "r+" });
+    await expect(environment.transaction(() => entries.put(Buffer.from("b"), VALUE))).rejects.toThrow(
+      /lock\.mdb has another form/,
+    );
   });
 });

@@ -1,11 +1,9 @@
-/**
- * Opens lmdb files for the embedded stores, and finds out beforehand whether they can be opened at all: lmdb maps its file
- * into memory, so a truncated one ends the process with a signal instead of an error.
- */
+/** Opens lmdb files for the embedded stores, for any number of processes at once. */
 
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { type Database, open, type RootDatabase } from "lmdb";
+import { type Database, open, type RootDatabase, TransactionFlags } from "lmdb";
+import { CommitOrder } from "./commit-order.js";
 
 export type Bytes = Buffer;
 export type ByteDatabase = Database<Bytes, Buffer>;
@@ -31,8 +29,19 @@ export function openEnvironment(directory: string): Environment {
     maxReaders: 512,
   });
   environment.readerCheck();
-  return watched(environment, path.resolve(directory));
+  const order = CommitOrder.of(directory);
+  orders.set(environment, order);
+  guard(environment, order, path.resolve(directory));
+  // Opening may have set lmdb back itself; nobody should read what was before.
+  guardSync(environment, order, () => undefined);
+  return environment;
 }
+
+/** What keeps the transactions of each environment in order. */
+const orders = new WeakMap<Environment, CommitOrder>();
+/** Times a transaction begins anew because another process that opened the files had set lmdb back. */
+const TRIES = 20;
+const OUTDATED = Symbol("outdated");
 
 /** Transactions of this process that are not over, by directory. */
 const openTransactions = new Map<string, number>();
@@ -46,25 +55,55 @@ export function isInTransaction(directory: string): boolean {
   return openTransactions.has(path.resolve(directory));
 }
 
-function watched(environment: Environment, directory: string): Environment {
+/** Lets no transaction write that does not build on the newest commit, and counts those of this process. */
+function guard(environment: Environment, order: CommitOrder, directory: string): void {
   const run = environment.transaction.bind(environment);
-  environment.transaction = <T>(step: () => T) => {
+  environment.transaction = async <T>(step: () => T): Promise<T> => {
     openTransactions.set(directory, (openTransactions.get(directory) ?? 0) + 1);
-    const done = run(step);
-    const over = () => {
+    try {
+      for (let attempt = 0; attempt < TRIES; attempt += 1) {
+        const result = await run<T | typeof OUTDATED>(() =>
+          order.isOutdated(environment.getWriteTxnId()) ? OUTDATED : step(),
+        );
+        if (result !== OUTDATED) return result;
+      }
+      throw alwaysOutdated();
+    } finally {
       const others = (openTransactions.get(directory) ?? 1) - 1;
       if (others > 0) openTransactions.set(directory, others);
       else openTransactions.delete(directory);
-    };
-    done.then(over, over);
-    return done;
+    }
   };
-  return environment;
+  const close = environment.close.bind(environment);
+  let isClosed = false;
+  environment.close = async () => {
+    await close();
+    if (!isClosed) order.release();
+    isClosed = true;
+  };
 }
 
-/** Opens a database of raw bytes in an environment. */
+/** Runs a step in a transaction of the main thread; for the moments of opening only. */
+function guardSync<T>(environment: Environment, order: CommitOrder, step: () => T): T {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const result = environment.transactionSync<T | typeof OUTDATED>(
+      () => (order.isOutdated(environment.getWriteTxnId()) ? OUTDATED : step()),
+      TransactionFlags.SYNCHRONOUS_COMMIT | TransactionFlags.NO_SYNC_FLUSH,
+    );
+    if (result !== OUTDATED) return result;
+  }
+  throw alwaysOutdated();
+}
+
+function alwaysOutdated(): Error {
+  return new Error(`other processes opened the files during each of ${TRIES} tries to write them`);
+}
+
+/** Opens a database of raw bytes in an environment, making it when it is not there. */
 export function openBytes(environment: Environment, name: string): ByteDatabase {
-  return environment.openDB<Bytes, Buffer>(name, byteEncoding);
+  const order = orders.get(environment);
+  if (order === undefined) throw new TypeError("the environment does not come from openEnvironment");
+  return guardSync(environment, order, () => environment.openDB<Bytes, Buffer>(name, byteEncoding));
 }
 
 /**
@@ -79,49 +118,6 @@ export function readBytes(database: ByteDatabase, key: Buffer): Buffer | undefin
   // Its `copy` and its own size go by the whole buffer; only `length` is the value's.
   own.set(new Uint8Array(shared.buffer, shared.byteOffset, length));
   return own;
-}
-
-const META_MAGIC = 0xbeefc0de;
-/** Offsets in a meta page of lmdb's data format: magic, page size, last page in use, transaction number. */
-const META = { magic: 24, pageSize: 48, lastPage: 144, transaction: 152, bytes: 160 } as const;
-
-/**
- * Why the environment under `directory` cannot be opened safely, or undefined when it can (or is not there yet): a file
- * without lmdb's marks, or shorter than the pages it says it has.
- */
-export function environmentDamage(directory: string): string | undefined {
-  const file = path.join(directory, "data.mdb");
-  if (!existsSync(file)) return undefined;
-  const descriptor = openSync(file, "r");
-  try {
-    const size = fstatSync(descriptor).size;
-    if (size === 0) return undefined;
-    const first = readMeta(descriptor, 0);
-    if (first === undefined) return `${file} does not begin with a page of lmdb`;
-    const second = readMeta(descriptor, first.pageSize);
-    if (second === undefined) return `${file} has lost its second page`;
-    const newest = second.transaction > first.transaction ? second : first;
-    const needed = (newest.lastPage + 1) * first.pageSize;
-    return size < needed ? `${file} holds ${size} bytes of ${needed}` : undefined;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function readMeta(
-  descriptor: number,
-  at: number,
-): { pageSize: number; lastPage: number; transaction: number } | undefined {
-  const page = Buffer.alloc(META.bytes);
-  if (readSync(descriptor, page, 0, META.bytes, at) < META.bytes) return undefined;
-  if (page.readUInt32LE(META.magic) !== META_MAGIC) return undefined;
-  const pageSize = page.readUInt32LE(META.pageSize);
-  if (pageSize < 512 || pageSize > 65_536) return undefined;
-  return {
-    pageSize,
-    lastPage: Number(page.readBigUInt64LE(META.lastPage)),
-    transaction: Number(page.readBigUInt64LE(META.transaction)),
-  };
 }
 
 /** True for errors by which lmdb says that its file is broken, not that it was used wrongly. */

@@ -6,7 +6,8 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { environmentDamage, isInTransaction } from "./environment.js";
+import { isInTransaction } from "./environment.js";
+import { environmentDamage } from "./meta-pages.js";
 
 const OPENING = "opening-";
 

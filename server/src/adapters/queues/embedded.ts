@@ -20,7 +20,8 @@ import {
   QueueStoreError,
 } from "../../ports/queue-store.js";
 import { keyNumber } from "../lmdb/byte-keys.js";
-import { type Environment, environmentDamage, isDamage, openEnvironment } from "../lmdb/environment.js";
+import { type Environment, isDamage, openEnvironment } from "../lmdb/environment.js";
+import { environmentDamage } from "../lmdb/meta-pages.js";
 import { CountChanges, EmbeddedItems } from "./embedded-items.js";
 import { exposedItem, type StoredItem } from "./item-format.js";
 import { oldestMatches } from "./oldest-matches.js";
