@@ -4,7 +4,7 @@ import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import { type Metrics, noMetrics } from "../../metrics.js";
 import type { BlobStore } from "../../ports/blob-store.js";
-import type { DocumentCache } from "../../ports/document-cache.js";
+import { CACHE_BUDGET_MS, type DocumentCache } from "../../ports/document-cache.js";
 import type { Upstream } from "../../ports/upstream.js";
 import type { Timers } from "../../timers.js";
 import type { Watcher } from "../consistency/watcher.js";
@@ -73,6 +73,8 @@ export interface CacheLayerOptions {
 
 /** Replicas may differ about the time by as much, ms. */
 const SLACK_MS = 60_000;
+/** Budgets that a page of a warm job has: nobody waits for it, and a busy machine is no reason to give it up. */
+const PAGE_BUDGETS = 10;
 
 export function createCacheLayer(
   dependencies: CacheLayerDependencies,
@@ -96,7 +98,7 @@ function withCache(
   dependencies: CacheLayerDependencies,
   store: DocumentCache,
   reads: ReturnType<typeof createDocumentReads>,
-  { replicaId, writeDeadlineMs, budgetMs }: CacheLayerOptions,
+  { replicaId, writeDeadlineMs, budgetMs = CACHE_BUDGET_MS }: CacheLayerOptions,
 ): CacheLayer {
   const { blobs, clock, timers, random, log, watcher, idTypes } = dependencies;
   const tombstoneMs = writeDeadlineMs + SLACK_MS;
@@ -116,7 +118,9 @@ function withCache(
     onMiss: missesAfterReturn(store, dependencies.onMissAfterReturn),
   });
   const reread = createReread(dependencies);
-  const pages = createPageFill({ cache, documents, reread, clock, timers }, { tombstoneMs });
+  // Apart from what readers wait for: a page that is late says nothing of a single document.
+  const patient = guardCache({ cache: store, clock, timers, budgetMs: budgetMs * PAGE_BUDGETS });
+  const pages = createPageFill({ cache: patient, documents, reread, clock, timers }, { tombstoneMs });
   store.onEvent((event) => {
     warmth.onCacheEvent(event);
     if (event.kind === "dropped" && event.cause === "evicted") pages.noteEviction();

@@ -120,6 +120,29 @@ describe("a page of rows", () => {
     expect(await fetch("r0")).toMatchObject({ cache: "miss", attributes: { v: 10 } });
   });
 
+  it("may take ten times as long as a reader waits, and takes the cache from no reader", async () => {
+    const { page, cache, fetch, time, settled } = await warming();
+    await page()();
+    const gate = new Gate();
+    gate.shut();
+    cache.before = (call) => (call === "put" ? gate.pass() : undefined);
+    const slow = page()();
+    await time.pass(1_900);
+    expect(await settled(slow)).toBeUndefined();
+    expect(await fetch("r1")).toMatchObject({ cache: "hit" });
+    gate.open();
+    expect((await settled(slow))?.value).toEqual({ uncacheable: 0 });
+
+    gate.shut();
+    const lost = page()().catch((error: unknown) => error);
+    await time.pass(2_010);
+    expect(await lost).toMatchObject({ name: "CacheUnavailable", reason: "timeout" });
+    expect(await fetch("r1")).toMatchObject({ cache: "hit" });
+    gate.open();
+    await time.pass(2_000);
+    expect(await page()()).toEqual({ uncacheable: 0 });
+  });
+
   it("fails when the cache does", async () => {
     const { page, cache } = await warming();
     const fill = page();

@@ -25,6 +25,8 @@ function setUp(rowCount = 25) {
     /** Called before a page is answered or cached. */
     onRead: (_after: string | undefined): void | Promise<void> => undefined,
     onFill: (_rows: readonly OriginRow[]): void | Promise<void> => undefined,
+    /** Called before the cache says an epoch, or notes what was warmed. */
+    onAsk: (_what: "epoch" | "warmed"): void => undefined,
   };
   const board = createJobBoard<WarmJob>({ blobs, clock }, { kind: "warm" });
   const runner = () =>
@@ -50,7 +52,10 @@ function setUp(rowCount = 25) {
         },
       },
       sink: {
-        epoch: async () => state.epoch,
+        async epoch() {
+          state.onAsk("epoch");
+          return state.epoch;
+        },
         async fill(_namespace, _epoch, page) {
           await state.onFill(page);
           for (const { id } of page) cached.add(id);
@@ -59,6 +64,7 @@ function setUp(rowCount = 25) {
           return { uncacheable };
         },
         warmed: async (namespace, through, epoch) => {
+          state.onAsk("warmed");
           events.push(`warmed ${namespace} ${through} ${epoch}`);
         },
       },
@@ -187,9 +193,45 @@ describe("a warm job", () => {
     });
   });
 
-  it("fails when a page cannot be cached", async () => {
-    const { runner, submit, state, ended, events } = setUp(50);
+  it("gives the cache a page again that it did not take in time, and goes on", async () => {
+    const { runner, submit, state, ended, cached, events } = setUp(50);
     await submit();
+    let failures = 4;
+    state.onFill = (rows) => {
+      if (rows[0]?.id === "20" && failures-- > 0)
+        throw new CacheUnavailable("timeout", "no answer in 200 ms");
+    };
+    const running = runner();
+    await running.runOnce();
+    const job = await ended(running);
+    expect(job).toMatchObject({ status: "completed", scanned: 50 });
+    expect(cached.size).toBe(50);
+    expect(events.filter((event) => event.startsWith("pause"))).toEqual([
+      "pause 250",
+      "pause 500",
+      "pause 1000",
+      "pause 2000",
+    ]);
+    expect(events.filter((event) => event.startsWith("read"))).toHaveLength(6);
+  });
+
+  it("asks the cache again for an epoch, and whether it was warmed, when it did not answer", async () => {
+    const { runner, submit, state, ended, events } = setUp(5);
+    await submit();
+    const failing = new Set(["epoch", "warmed"]);
+    state.onAsk = (what) => {
+      if (failing.delete(what)) throw new CacheUnavailable("down", "it did not answer a moment ago");
+    };
+    const running = runner();
+    await running.runOnce();
+    expect((await ended(running)).status).toBe("completed");
+    expect(events).toEqual(["pause 250", "look", "read first", "pause 250", "warmed films 900 e1"]);
+  });
+
+  it("fails when a page cannot be cached for half a minute, and says why", async () => {
+    const { runner, submit, state, ended, events, time } = setUp(50);
+    await submit();
+    const begunAt = time.now;
     state.onFill = (rows) => {
       if (rows[0]?.id === "20") throw new CacheUnavailable("timeout", "no answer in 200 ms");
     };
@@ -199,7 +241,24 @@ describe("a warm job", () => {
       status: "failed",
       error: "the document cache failed: no answer in 200 ms",
     });
+    expect(events.filter((event) => event.startsWith("pause"))).toHaveLength(9);
+    expect(time.now - begunAt).toBe(250 + 500 + 1_000 + 2_000 + 5 * 4_000);
     expect(events.some((event) => event.startsWith("warmed"))).toBe(false);
+  });
+
+  it("is left to the next owner when the process drains while the cache does not answer", async () => {
+    const { runner, submit, state, onlyJob } = setUp(50);
+    await submit();
+    const running = runner();
+    let stopped: Promise<void> | undefined;
+    state.onFill = () => {
+      stopped ??= running.stop();
+      throw new CacheUnavailable("closed", "the cache is closed");
+    };
+    await running.runOnce();
+    await expect.poll(() => stopped !== undefined).toBe(true);
+    await stopped;
+    expect((await onlyJob()).status).toBe("running");
   });
 
   it("claims no warmth when a row is too large to cache", async () => {

@@ -5,7 +5,7 @@
  * next page is asked for while the last one is being cached; two pages are the most a job holds in memory.
  *
  * found ── lease held ──► running here ── last page cached ──► completed
- * running here ── upstream refuses, the cache fails ──► failed
+ * running here ── upstream refuses, the cache fails, again and again ──► failed
  * running here ── drain, lease lost, taken over ──► left running for the next owner
  */
 
@@ -76,9 +76,15 @@ export interface WarmRunner {
 
 /** Jobs worked on at once in one process; further ones wait (chosen: two pages each stay well under 1 GiB). */
 const JOBS_AT_ONCE = 4;
-/** Times a page is asked for again after a failure that may pass. */
-const TRIES = 6;
+/** Times upstream is asked for a page whose failure may pass: a user waits no longer for the same. */
+const UPSTREAM_TRIES = 6;
+/**
+ * Times the cache is given a page, over half a minute: a job of a million rows must not end with one late answer, nor with a
+ * cache that is started again.
+ */
+const CACHE_TRIES = 10;
 const FIRST_PAUSE_MS = 250;
+const PAUSE_MAX_MS = 4_000;
 /** Least time between two stores of a cursor: a job of small pages would otherwise write a blob a page. */
 const CHECKPOINT_MS = 1_000;
 /** A page above this makes the next one half as large. */
@@ -181,7 +187,7 @@ function createRun(
 
   /** Learns what the job is measured by, once, and begins anew where the cache has forgotten what was done. */
   async function prepare(job: WarmJob): Promise<WarmJob> {
-    const epoch = await sink.epoch(namespace);
+    const epoch = await patiently(() => sink.epoch(namespace));
     if (job.epoch === epoch) return job;
     const begunAt = Math.floor(clock.now());
     const { through, total } = await patiently(() => look(namespace, signal));
@@ -224,7 +230,8 @@ function createRun(
   }
 
   async function put(job: WarmJob, page: OriginPage, askedAt: number): Promise<WarmJob> {
-    const { uncacheable } = await sink.fill(namespace, job.epoch ?? "", page.rows, askedAt);
+    // Once more is harmless: what the cache took before it fell silent stands, and counts.
+    const { uncacheable } = await patiently(() => sink.fill(namespace, job.epoch ?? "", page.rows, askedAt));
     return {
       ...job,
       scanned: job.scanned + page.rows.length,
@@ -234,9 +241,11 @@ function createRun(
   }
 
   async function complete(job: WarmJob): Promise<WarmJob> {
-    if ((await sink.epoch(namespace)) !== job.epoch) throw new EpochChanged("the cache has forgotten it");
-    if (job.through !== undefined && job.uncacheable === 0 && job.epoch !== undefined)
-      await sink.warmed(namespace, job.through, job.epoch, job.begunAt ?? job.createdAt);
+    const { through, epoch, begunAt = job.createdAt } = job;
+    if ((await patiently(() => sink.epoch(namespace))) !== epoch)
+      throw new EpochChanged("the cache has forgotten it");
+    if (through !== undefined && job.uncacheable === 0 && epoch !== undefined)
+      await patiently(() => sink.warmed(namespace, through, epoch, begunAt));
     return change(job.id, (current) => ({
       ...current,
       ...progressFields(job),
@@ -245,14 +254,14 @@ function createRun(
     }));
   }
 
-  /** Tries again what may pass: 429, 5xx, a failed connection. */
+  /** Tries again what may pass: 429, 5xx, a failed connection, a cache that does not answer. */
   async function patiently<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await call();
       } catch (error) {
-        if (signal.aborted || attempt >= TRIES || !mayPass(error)) throw error;
-        await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1), signal);
+        if (signal.aborted || attempt >= triesOf(error)) throw error;
+        await pause(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), PAUSE_MAX_MS), signal);
       }
     }
   }
@@ -270,9 +279,11 @@ function restarted({ cursor: _, epoch: __, through: ___, ...job }: WarmJob): War
   return { ...job, scanned: 0, uncacheable: 0 };
 }
 
-function mayPass(error: unknown): boolean {
-  if (error instanceof OriginRefused) return error.status === 429 || error.status >= 500;
-  return error instanceof AppError && error.status >= 500;
+/** How often something is tried that failed so. */
+function triesOf(error: unknown): number {
+  if (error instanceof CacheUnavailable) return error.reason === "closed" ? 1 : CACHE_TRIES;
+  const status = error instanceof OriginRefused || error instanceof AppError ? error.status : 0;
+  return status === 429 || status >= 500 ? UPSTREAM_TRIES : 1;
 }
 
 /** Why a job ends as failed, in words for its reader; undefined for what is no fault of the job. */
