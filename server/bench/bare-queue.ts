@@ -1,14 +1,14 @@
 /** The writes of the embedded queue done with lmdb alone: same keys, same bytes, one flushed transaction a call, no checks. */
 
 import { byteKey } from "../src/adapters/lmdb/byte-keys.js";
-import { openBytes, openEnvironment } from "../src/adapters/lmdb/environment.js";
+import { openBareLmdb } from "./bare-lmdb.js";
 
 export function createBareQueue(directory: string) {
-  const environment = openEnvironment(directory);
-  const items = openBytes(environment, "items");
-  const order = openBytes(environment, "order");
-  const leases = openBytes(environment, "leases");
-  const counts = openBytes(environment, "counts");
+  const { environment, database } = openBareLmdb(directory);
+  const items = database("items");
+  const order = database("order");
+  const leases = database("leases");
+  const counts = database("counts");
   const waiting = Buffer.from(JSON.stringify({ format: 1, stage: "pending", place: 1_000_000, claims: 0 }));
   const lease = { worker: "w", leaseMs: 3_600_000, from: "pending", expiresAt: 1_700_000_000_000 };
   const claimed = Buffer.from(

@@ -12,9 +12,9 @@ import os from "node:os";
 import path from "node:path";
 import { openEmbeddedDocumentCache } from "../src/adapters/documents/embedded.js";
 import { byteKey } from "../src/adapters/lmdb/byte-keys.js";
-import { openBytes, openEnvironment } from "../src/adapters/lmdb/environment.js";
 import { openEmbeddedQueueStore } from "../src/adapters/queues/embedded.js";
 import { systemClock } from "../src/clock.js";
+import { openBareLmdb } from "./bare-lmdb.js";
 import { createBareQueue } from "./bare-queue.js";
 
 const DOCUMENTS = 20_000;
@@ -77,9 +77,9 @@ async function benchDocuments(): Promise<void> {
     clock: systemClock,
     log,
   });
-  const environment = openEnvironment(path.join(root, "bare-cache"));
-  const bare = openBytes(environment, "records");
-  const epochs = openBytes(environment, "epochs");
+  const { environment, database } = openBareLmdb(path.join(root, "bare-cache"));
+  const bare = database("records");
+  const epochs = database("epochs");
   const setKey = Buffer.from("s");
   const body = Buffer.alloc(DOCUMENT_BYTES, "x");
   const keyOf = (id: number): Buffer => byteKey("s", `document-${id}`);

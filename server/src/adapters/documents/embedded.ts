@@ -37,8 +37,15 @@ import { decodeRecord, decodeVector, RecordDamage, type StoredRecord } from "./r
 
 /** Records handled before other work gets its turn: a millisecond or two. */
 const SLICE = 1_000;
-/** Sets whose key prefix is kept at hand. */
-const PREFIXES_MAX = 1_000;
+/** What is kept at hand of a set that was used lately. */
+interface KnownSet {
+  /** The part of its keys that all its records share. */
+  readonly prefix: Buffer;
+  /** The key of its epoch. */
+  readonly epochKey: Buffer;
+}
+/** Sets kept at hand. */
+const SETS_MAX = 1_000;
 /** Bytes written between two looks at the size of the store. */
 const SIZE_CHECK_BYTES = 1024 * 1024;
 /** Two processes may differ about which files are the cache's for as long. */
@@ -89,7 +96,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   readonly #listeners = new Set<(event: CacheEvent) => void>();
   readonly #sweeper: NodeJS.Timeout;
   readonly #since: number;
-  readonly #prefixes = new Map<string, Buffer>();
+  readonly #sets = new Map<string, KnownSet>();
   #unchecked = 0;
   #evicting: Promise<void> | undefined;
   #rebuilding: Promise<void> | undefined;
@@ -111,7 +118,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
 
   /** Without a closure or a second promise, unlike the other calls: it runs for every request. */
   async get(set: string, ids: readonly string[], parts: readonly CachePart[]): Promise<CacheRead> {
-    const prefix = this.#prefix(set);
+    const { prefix } = this.#set(set);
     this.#admit("get");
     try {
       const now = this.#clock.now();
@@ -129,7 +136,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   }
 
   async put(set: string, writes: readonly CacheWrite[]): Promise<readonly CacheWriteOutcome[]> {
-    const prefix = this.#prefix(set);
+    const { prefix } = this.#set(set);
     for (const write of writes) checkCacheWrite(write);
     return this.#guarded("put", async () => {
       const outcomes: CacheWriteOutcome[] = [];
@@ -149,7 +156,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     ids: readonly string[],
     merge: (id: string, current: CachedRecord) => CacheMerge | undefined,
   ): Promise<readonly CacheMergeOutcome[]> {
-    const prefix = this.#prefix(set);
+    const { prefix } = this.#set(set);
     return this.#guarded("mergeIfPresent", async () => {
       const outcomes: CacheMergeOutcome[] = [];
       for (const slice of slices(ids)) {
@@ -164,7 +171,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   }
 
   async delete(set: string, ids: readonly string[]): Promise<void> {
-    const prefix = this.#prefix(set);
+    const { prefix } = this.#set(set);
     return this.#guarded("delete", async () => {
       for (const slice of slices(ids.filter(isCacheableId)))
         await this.#store.transaction(() => {
@@ -194,7 +201,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     set: string,
     options: { readonly cursor?: string; readonly limit: number; readonly parts: readonly CachePart[] },
   ): Promise<CacheScanPage> {
-    const prefix = this.#prefix(set);
+    const { prefix } = this.#set(set);
     return this.#guarded("scan", async () => {
       const end = afterPrefix(prefix);
       const found: { id: string; record: CachedRecord }[] = [];
@@ -329,19 +336,19 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     return String(this.#store.write(key, stored, content));
   }
 
-  /** The part of its keys that every record of a set shares. @throws RangeError for a set name no adapter takes */
-  #prefix(set: string): Buffer {
-    const known = this.#prefixes.get(set);
+  /** @throws RangeError for a set name no adapter takes */
+  #set(name: string): KnownSet {
+    const known = this.#sets.get(name);
     if (known !== undefined) return known;
-    checkCacheSet(set);
-    if (this.#prefixes.size >= PREFIXES_MAX) this.#prefixes.clear();
-    const prefix = byteKey(set, "");
-    this.#prefixes.set(set, prefix);
-    return prefix;
+    checkCacheSet(name);
+    if (this.#sets.size >= SETS_MAX) this.#sets.clear();
+    const set = { prefix: byteKey(name, ""), epochKey: Buffer.from(name, "utf8") };
+    this.#sets.set(name, set);
+    return set;
   }
 
   #epoch(set: string): string | undefined {
-    const stored = this.#store.epochs.getBinaryFast(Buffer.from(set, "utf8"));
+    const stored = this.#store.epochs.getBinaryFast(this.#set(set).epochKey);
     return stored?.toString("utf8", 0, stored.length);
   }
 
