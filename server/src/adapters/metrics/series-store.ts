@@ -2,8 +2,8 @@
  * The series of one metric, told apart by the values of their labels.
  *
  * A query records some ten values. With prom-client's own metrics these took 14 of the 83 µs of CPU that it cost in all, most
- * of it for sorting and joining labels again and again (measured); here a series is one look-up by the values in the order in
- * which the catalogue names them.
+ * of it for sorting and joining labels again and again (measured). Here a series is found by one value after the other, in the
+ * order in which the catalogue names its labels: one key joined of them would be a new text, to be hashed each time.
  */
 
 import type { MetricDefinition } from "../../metric-tables/definition.js";
@@ -32,21 +32,36 @@ export function createSeriesStore(
   { kind, labels: labelNames, buckets = [] }: MetricDefinition,
   toldAs: (label: string, value: string) => string,
 ): SeriesStore {
-  const series = new Map<string, Series>();
+  let root: Place = { next: new Map() };
+  let all: Series[] = [];
   const isHistogram = kind === "histogram";
 
   function find(labels: Labels): Series {
-    let key = "";
-    for (const label of labelNames) key += `${toldAs(label, labels[label] ?? "")}\0`;
-    return series.get(key) ?? begin(key);
+    let place = root;
+    for (const label of labelNames) place = placeBehind(place, toldAs(label, labels[label] ?? ""));
+    if (place.series === undefined) {
+      place.series = begin(labels);
+      all.push(place.series);
+    }
+    return place.series;
   }
 
-  function begin(key: string): Series {
-    const values = key.split("\0");
-    const labels = Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? ""]));
-    const begun = { labels, value: 0, count: 0, counts: new Array<number>(buckets.length).fill(0) };
-    series.set(key, begun);
-    return begun;
+  function begin(given: Labels): Series {
+    const labels = Object.fromEntries(labelNames.map((label) => [label, toldAs(label, given[label] ?? "")]));
+    return { labels, value: 0, count: 0, counts: new Array<number>(buckets.length).fill(0) };
+  }
+
+  function clear(): void {
+    root = { next: new Map() };
+    all = [];
+  }
+
+  /** Puts back a series that was there before, under the labels that it has. */
+  function keep(kept: Series): void {
+    let place = root;
+    for (const label of labelNames) place = placeBehind(place, kept.labels[label] ?? "");
+    place.series = kept;
+    all.push(kept);
   }
 
   // A counter without labels is there from the start: an alert on its growth needs to have seen it at 0.
@@ -71,24 +86,38 @@ export function createSeriesStore(
       while (bucket < buckets.length && value > (buckets[bucket] as number)) bucket++;
       if (bucket < buckets.length) (found.counts[bucket] as number)++;
     },
-    clear: () => series.clear(),
+    clear,
     fold(rename) {
-      for (const [key, leaving] of series) {
-        const labels = rename(leaving.labels);
-        if (labels === undefined) continue;
-        series.delete(key);
-        if (kind === "gauge") continue;
+      const renamed = all.map((one) => ({ one, labels: rename(one.labels) }));
+      clear();
+      for (const { one, labels } of renamed) if (labels === undefined) keep(one);
+      for (const { one, labels } of renamed) {
+        if (labels === undefined || kind === "gauge") continue;
         const kept = find(labels);
-        kept.value += leaving.value;
-        kept.count += leaving.count;
-        for (const [bucket, count] of leaving.counts.entries()) (kept.counts[bucket] as number) += count;
+        kept.value += one.value;
+        kept.count += one.count;
+        for (const [bucket, count] of one.counts.entries()) (kept.counts[bucket] as number) += count;
       }
     },
     values: () =>
-      [...series.values()].flatMap((one) =>
+      all.flatMap((one) =>
         isHistogram ? histogramValues(name, buckets, one) : [{ labels: { ...one.labels }, value: one.value }],
       ),
   };
+}
+
+/** Where the values of some labels lead; behind that of the last one stands the series. */
+interface Place {
+  readonly next: Map<string, Place>;
+  series?: Series;
+}
+
+function placeBehind({ next }: Place, value: string): Place {
+  const found = next.get(value);
+  if (found !== undefined) return found;
+  const begun: Place = { next: new Map() };
+  next.set(value, begun);
+  return begun;
 }
 
 interface Series {
