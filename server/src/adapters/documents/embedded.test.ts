@@ -5,24 +5,13 @@ import { open as openFile, readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { movableClock } from "../../../test/movable-clock.js";
 import { describeDocumentCache } from "../../ports/document-cache.contract.js";
 import type { CacheEvent, CacheWrite, DocumentCache } from "../../ports/document-cache.js";
 import { openEmbeddedDocumentCache } from "./embedded.js";
 
 const MIB = 1024 * 1024;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** A clock moved by hand. */
-function movableClock() {
-  let offset = 0;
-  return {
-    now: () => Date.now() + offset,
-    monotonic: () => performance.now() + offset,
-    move: (ms: number) => {
-      offset += ms;
-    },
-  };
-}
 
 const quiet = { warn: () => undefined, error: () => undefined };
 

@@ -4,22 +4,12 @@ import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { movableClock } from "../../../test/movable-clock.js";
 import { describeQueueStore } from "../../ports/queue-store.contract.js";
 import type { QueueStore } from "../../ports/queue-store.js";
 import { openEnvironment } from "../lmdb/environment.js";
 import { openEmbeddedQueueStore } from "./embedded.js";
 import { EmbeddedItems } from "./embedded-items.js";
-
-function movableClock() {
-  let offset = 0;
-  return {
-    now: () => Date.now() + offset,
-    monotonic: () => performance.now() + offset,
-    move: (ms: number) => {
-      offset += ms;
-    },
-  };
-}
 
 describeQueueStore("embedded queue store", async () => {
   const directory = mkdtempSync(path.join(os.tmpdir(), "queue-store-"));
