@@ -52,7 +52,7 @@ export function createListing(
   { upstream, clock, cacheStateOf = () => cold }: ListingDependencies,
   options: ListingOptions,
 ): Listing {
-  const pages = new BoundedCache<string>(clock, { ttlMs: options.cacheTtlMs, entriesMax: cachedPagesMax });
+  const pages = new BoundedCache<Buffer>(clock, { ttlMs: options.cacheTtlMs, entriesMax: cachedPagesMax });
   /** Namespaces that listings made from now on will show. */
   const known = new BoundedCache<true>(clock, {
     ttlMs: Number.MAX_SAFE_INTEGER,
@@ -90,12 +90,12 @@ export function createListing(
     const granted = page.names.filter((name) => isGranted(context.principal, name));
     const rows = await mapConcurrently(granted, metadataInFlightMax, (name) => readRow(context, name));
     const next = page.nextCursor === undefined ? "" : `,"next_cursor":${JSON.stringify(page.nextCursor)}`;
-    const text = `{"namespaces":[${rows.map((row) => row.text).join(",")}]${next}}`;
+    const body = Buffer.from(`{"namespaces":[${rows.map((row) => row.text).join(",")}]${next}}`);
     if (generation === begunIn) {
-      if (rows.every((row) => row.complete)) pages.set(key, text);
+      if (rows.every((row) => row.complete)) pages.set(key, body);
       for (const name of granted) known.set(name, true);
     }
-    return jsonRelay(200, text);
+    return jsonRelay(200, body);
   }
 
   /** A failed read leaves a row that says so: one bad namespace must not hide the others. */
