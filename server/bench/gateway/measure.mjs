@@ -3,6 +3,8 @@
  * process itself knows nothing of it.
  */
 
+import { readFileSync } from "node:fs";
+
 /** The turn of the event loop, since `watchLoop`, that took most CPU time: ms of it, and ms by the clock. */
 let longest = { cpu: 0, elapsed: 0 };
 let isWatching = false;
@@ -29,10 +31,21 @@ function turn() {
   if (isWatching) setImmediate(turn);
 }
 
+/** Bytes of memory that no file stands behind; where the system does not tell, what Node.js knows of. */
+function ownMemory() {
+  try {
+    return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) * 1024;
+  } catch {
+    const { heapTotal, external } = process.memoryUsage();
+    return heapTotal + external;
+  }
+}
+
 /** @type {Record<string, () => unknown>} */
 const answers = {
   cpu: used,
   memory: () => process.memoryUsage(),
+  ownMemory,
   watchLoop() {
     isWatching = true;
     setImmediate(() => {

@@ -19,6 +19,8 @@ export interface Measured {
   /** CPU time used so far by all its threads, µs. */
   cpu(): Promise<number>;
   memory(): Promise<NodeJS.MemoryUsage>;
+  /** Resident bytes without those of mapped files, such as a store's. */
+  ownMemory(): Promise<number>;
   /** The turn of its event loop that took most CPU time while `work` ran; it never rests meanwhile. */
   longestSection(work: () => Promise<unknown>): Promise<Section>;
   stop(): Promise<void>;
@@ -110,6 +112,7 @@ function measured(child: ChildProcess, url: string, stop: () => Promise<void>): 
     url,
     cpu: () => ask("cpu") as Promise<number>,
     memory: () => ask("memory") as Promise<NodeJS.MemoryUsage>,
+    ownMemory: () => ask("ownMemory") as Promise<number>,
     async longestSection(work) {
       await ask("watchLoop");
       await work();
