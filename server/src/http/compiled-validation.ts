@@ -7,7 +7,7 @@
 import type { Request } from "express";
 import { AppError } from "../errors.js";
 import type { Route } from "../generated/routes.js";
-import { parseQuery } from "./query-string.js";
+import { createQueryParser } from "./query-string.js";
 import { describeErrors, type SchemaCompiler } from "./schema-compiler.js";
 import { operationOf, type SpecDocument, type SpecParameter, type SpecSchema } from "./spec-document.js";
 
@@ -29,6 +29,7 @@ export function createCompiledValidation(
   route: Route,
 ): Validate {
   const operation = operationOf(document, route);
+  const parseQuery = createQueryParser(operation.parameters);
   const checkParameters = compiler.compile(parametersSchema(operation.parameters), { coerce: true });
   const bodySchema = operation.requestBody?.content["application/json"]?.schema;
   const checkBody =
@@ -36,7 +37,7 @@ export function createCompiledValidation(
       ? compiler.compile(route.bodyValidation === "shallow" ? shallow(document, bodySchema) : bodySchema)
       : undefined;
   return async (request, rawQuery, body) => {
-    const checked = { path: { ...request.params }, query: parseQuery(rawQuery, operation.parameters) };
+    const checked = { path: { ...request.params }, query: parseQuery(rawQuery) };
     if (!checkParameters(checked))
       throw refuse(describeErrors(checkParameters.errors).replace(/^(path|query)\./, ""));
     if (checkBody && !checkBody(body)) throw refuse(describeErrors(checkBody.errors));
