@@ -27,6 +27,11 @@ export type Printable =
  */
 const LONG_INTEGER = /(?<![.\d])\d{16,}(?![\d.eE])/;
 
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+/** One escape of a text, a pair of surrogates being one; a surrogate without its other half is captured. */
+const ESCAPES =
+  /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u([dD][89a-fA-F][\da-fA-F]{2})|.)/gs;
+
 /** Parses JSON text. Integers outside ±(2^53-1) become bigint. Throws SyntaxError. Of duplicate keys the last wins. */
 export function parseJson(text: string): Json {
   if (!LONG_INTEGER.test(text)) return JSON.parse(text) as Json;
@@ -34,6 +39,20 @@ export function parseJson(text: string): Json {
     parseNumber: parseExactNumber,
     onDuplicateKey: ({ newValue }) => newValue,
   }) as Json;
+}
+
+/**
+ * Parses what a caller sent. Throws SyntaxError also on an escaped half of a surrogate pair: no UTF-8 stands for it, so two
+ * ids that differ in one would be one key of the store.
+ */
+export function parseSentJson(text: string): Json {
+  if (SURROGATE_ESCAPE.test(text)) refuseLoneSurrogates(text);
+  return parseJson(text);
+}
+
+function refuseLoneSurrogates(text: string): void {
+  for (const [, lone] of text.matchAll(ESCAPES))
+    if (lone !== undefined) throw new SyntaxError(`lone surrogate in hex escape \\u${lone}`);
 }
 
 function parseExactNumber(text: string): number | bigint {

@@ -5,7 +5,7 @@ import { compareScalars, compareText } from "./compare.js";
 import { formatDatetime, parseDatetime, parseDuration } from "./datetime.js";
 import { base64OfFloat32, decimalsOfFloat32, float32OfBase64, roundToFloat16 } from "./float-format.js";
 import { normalInteger } from "./ids.js";
-import { parseJson, writeJson } from "./json.js";
+import { parseJson, parseSentJson, writeJson } from "./json.js";
 import { topK } from "./rank/top-k.js";
 import { Bitset } from "./table/bitset.js";
 import { canonicalUuid } from "./uuid.js";
@@ -55,6 +55,28 @@ describe("JSON", () => {
   it("lets the last of duplicate keys win in both parsers", () => {
     expect(parseJson('{"a":1,"a":2}')).toEqual({ a: 2 });
     expect(parseJson('{"a":1,"a":9007199254740993}')).toEqual({ a: 9007199254740993n });
+  });
+});
+
+describe("surrogates in what callers send", () => {
+  it.each([
+    '"\\ud800"',
+    '"\\uDFFFx"',
+    '["ok","\\ud83dx\\ude00"]',
+    '{"\\ud800":1}',
+    '"\\\\\\ud800"',
+    '[9007199254740993,"\\udc00\\ud800"]',
+    '"\\\\ud83d\\ude00"',
+  ])("are refused without their other half: %s", (text) => {
+    expect(() => parseSentJson(text)).toThrow(/^lone surrogate in hex escape/);
+  });
+
+  it.each([
+    ['"\\ud83d\\uDE00"', "\u{1F600}"],
+    ['"\\\\ud800"', "\\ud800"],
+    ['"\\ud7ff\\ue000"', "\ud7ff\ue000"],
+  ])("are taken in pairs, and as what only looks like one: %s", (text, expected) => {
+    expect(parseSentJson(text)).toBe(expected);
   });
 });
 

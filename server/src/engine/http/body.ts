@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { badRequest, EngineError } from "../errors.js";
-import { type Json, parseJson } from "../json.js";
+import { type Json, parseSentJson } from "../json.js";
 import { LIMITS } from "../limits.js";
 import { ByteBudget } from "./byte-budget.js";
 import { weighJson } from "./json-weight.js";
@@ -127,7 +127,7 @@ function parse(text: Buffer, bodies: Bodies): ParsedBody {
   }
   bodies.parsed.take(bytes);
   try {
-    return { body: parseJson(new TextDecoder("utf-8", { fatal: true }).decode(text)), bytes };
+    return { body: parseSentJson(new TextDecoder("utf-8", { fatal: true }).decode(text)), bytes };
   } catch (cause) {
     bodies.parsed.give(bytes);
     throw badRequest(`Failed to parse the request body as JSON: ${(cause as Error).message}`);

@@ -159,6 +159,17 @@ describe("filters", () => {
     expect(await error(["n", "Eq", "one"])).toContain("type mismatch, Eq expects int");
   });
 
+  it("79 says which types an operator would take, as the wire does", async () => {
+    const typed = t.fresh();
+    await t.write(typed, { schema: { u: "uuid", us: "[]uuid" }, upsert_rows: [{ id: 1 }] });
+    const error = async (filters: Json) => (await t.query(typed, { limit: 1, filters })).body.error;
+    for (const operator of ["In", "NotIn"]) {
+      expect(await error(["u", operator, ["x", "y"]])).toBe(
+        `filter error in key \`u\`: type mismatch, ${operator} expects uuid or []uuid, but got '[x, y]'`,
+      );
+    }
+  });
+
   it("46 refuses an attribute that was never written, in queries and in delete_by_filter", async () => {
     const reply = await t.query(ns, { limit: 1, filters: ["nope", "Eq", 1] });
     expect([reply.status, reply.body.error]).toEqual([

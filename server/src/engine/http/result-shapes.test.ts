@@ -51,6 +51,18 @@ describe("groups, diversity and order", () => {
     ]);
   });
 
+  it("63 refuses two keys or totals of one name, of which a group could show only one", async () => {
+    const ns = await shop();
+    for (const body of [
+      { aggregate_by: { color: ["Count"] }, group_by: ["color"] },
+      { aggregate_by: { n: ["Count"] }, group_by: ["color", "color"] },
+      { aggregate_by: { n: ["Count"] }, group_by: ["color", { color: ["ForEachUnique", "tags"] }] },
+    ]) {
+      const reply = await t.query(ns, body);
+      expect([reply.status, reply.body.error]).toEqual([400, expect.stringContaining("'color'")]);
+    }
+  });
+
   it("63 sums nothing to 0 and large integers exactly", async () => {
     const ns = t.fresh();
     await t.write(ns, '{"upsert_rows":[{"id":1,"n":9007199254740993},{"id":2,"n":2}]}');
@@ -130,6 +142,15 @@ describe("fusion", () => {
     expect((await fuse({ weights: [1] })).status).toBe(400);
     expect((await fuse({ weights: [1, 0] })).status).toBe(400);
     expect((await fuse({ rank_constant: 0 })).status).toBe(400);
+    const endless = `{"queries":${JSON.stringify(queries)},"rerank_by":["RRF",{"weights":[1e999,1]}]}`;
+    expect((await t.query(ns, endless)).status).toBe(400);
+    const [first] = queries;
+    const twice = {
+      queries: [first as Json, first as Json],
+      rerank_by: ["RRF", { rank_constant: 1e-300, weights: [1e308, 1e308] }],
+    };
+    const { body } = await t.query(ns, twice);
+    expect((body.results as { rows: Json[] }[])[0]?.rows).toMatchObject([{ $dist: Number.MAX_VALUE }]);
   });
 });
 

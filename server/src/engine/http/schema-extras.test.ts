@@ -184,6 +184,22 @@ describe("limits", () => {
         },
         "too many attributes",
       ],
+      [
+        {
+          schema: { s: { type: "{}f16", sparse_knn: { distance_metric: "dot_product" } } },
+          upsert_rows: [
+            { id: 1, s: Object.fromEntries(Array.from({ length: 1_025 }, (_, i) => [`${i}`, 1])) },
+          ],
+        },
+        "limit is 1024",
+      ],
+      [
+        {
+          schema: { a: { type: "string", filterable: false } },
+          upsert_rows: [{ id: 1, a: "x".repeat(8 * 1024 * 1024 + 1) }],
+        },
+        "limit is 8388608 bytes",
+      ],
     ];
     for (const [body, fragment] of cases) {
       const reply = await t.write(t.fresh(), body);
@@ -234,6 +250,8 @@ describe("what this engine leaves out", () => {
     ["late interaction", { schema: { v: { type: "[][2]f32", ann: { late_interaction: true } } } }],
     ["sharding", { sharding: { num_shards: 2 } }],
     ["cross-region", { copy_from_namespace: { source_namespace: "a", source_region: "x" } }],
+    ["cross-organisation", { copy_from_namespace: { source_namespace: "a", source_api_key: "x" } }],
+    ["i8 vectors", { schema: { v: { type: "[2]i8", ann: true } } }],
   ])("refuses the write feature %s with 400 and no retry", async (feature, body) => {
     const reply = await t.write(
       t.fresh(),
@@ -247,15 +265,37 @@ describe("what this engine leaves out", () => {
 
   it.each<[string, JsonObject]>([
     ["hosted embedding", { rank_by: ["vector", "ANN", ["Embed", "text"]] }],
+    [
+      "hosted embedding",
+      { filters: ["id", "Gte", 0], rank_by: ["vector", "kNN", ["Embed", "text", { model: "m" }]] },
+    ],
+    [
+      "hosted embedding",
+      { rank_by: ["id", "asc"], compute_attributes: { d: ["vector", "VectorDist", ["Embed", "text"]] } },
+    ],
     ["late interaction", { rank_by: ["vector", "ANN", [[1, 2]]] }],
     ["hosted rerank", { rank_by: ["id", "asc"], rerank_by: { model: "m", query: "q", attribute: "a" } }],
+    ["hosted rerank", { queries: [{ limit: 1 }], rerank_by: { model: "m", query: "q", attribute: "a" } }],
     ["Highlight", { rank_by: ["id", "asc"], compute_attributes: { h: ["Highlight", "a", {}] } }],
   ])("refuses the query feature %s with 400 and no retry", async (feature, body) => {
     const ns = t.fresh();
     await t.write(ns, { upsert_rows: [{ id: 1, vector: [1, 1] }], distance_metric: "cosine_distance" });
     const reply = await t.query(ns, { ...body, limit: 1 });
     expect([reply.status, reply.headers.get("x-should-retry")]).toEqual([400, "false"]);
-    expect(reply.body.error).toContain(feature);
+    expect(reply.body.error).toContain(`not supported by this local engine: ${feature}`);
+  });
+
+  it("takes what has no effect here: backpressure, telemetry and preferences", async () => {
+    const ns = t.fresh();
+    const headers = {
+      prefer: "respond-async",
+      "x-turbopuffer-client-telemetry": "{}",
+      "x-request-id": "tpreq_1",
+    };
+    const body = { upsert_rows: [{ id: 1 }], disable_backpressure: true, encryption: { mode: "default" } };
+    const reply = await t.send("POST", `/v2/namespaces/${ns}`, JSON.stringify(body), headers);
+    expect([reply.status, reply.body.rows_affected]).toEqual([200, 1]);
+    expect((await t.write(ns, { ...body, disable_backpressure: "yes" })).status).toBe(422);
   });
 
   it("refuses customer-managed keys in the service's words, and the v1 routes with their replacement", async () => {

@@ -280,6 +280,17 @@ describe("writes", () => {
     expect((await t.write(ns, { upsert_rows: [{ id: "x".repeat(65) }] })).status).toBe(400);
   });
 
+  it("32 refuses halves of surrogate pairs, of which the store could not tell one id from another", async () => {
+    const ns = t.fresh();
+    const reply = await t.write(ns, '{"upsert_rows":[{"id":"\\ud800"},{"id":"\\ud801"}]}');
+    expect([reply.status, reply.body.error]).toEqual([
+      400,
+      "Failed to parse the request body as JSON: lone surrogate in hex escape \\ud800",
+    ]);
+    expect((await t.write(ns, '{"upsert_rows":[{"id":"\\ud83d\\ude00"}]}')).status).toBe(200);
+    expect(await t.ids(ns, ALL)).toEqual(["\u{1F600}"]);
+  });
+
   it("33 stores and prints uuids in canonical form and finds them in any", async () => {
     const ns = t.fresh();
     const canonical = "f47ac10b-58cc-4372-a567-0e02b2c3d479";

@@ -54,9 +54,11 @@ export function readAggregation(body: JsonObject, schema: Schema): Aggregation |
     return { aggregates, groupBy: null, groupsMax: 1 };
   }
   const limit = readLimit(body);
+  const groups = readGroupBy(groupBy, schema);
+  refuseRepeatedLabels([...aggregates, ...groups]);
   return {
     aggregates,
-    groupBy: readGroupBy(groupBy, schema),
+    groupBy: groups,
     groupsMax: limit?.total ?? LIMITS.aggregationGroups,
   };
 }
@@ -97,6 +99,16 @@ function readGroupBy(value: Json, schema: Schema): GroupBy[] {
       return { label, attribute, eachElement: true };
     });
   });
+}
+
+/** A group shows keys and totals side by side: of two with one name, one would be lost. */
+function refuseRepeatedLabels(labelled: readonly { readonly label: string }[]): void {
+  const seen = new Set<string>();
+  for (const { label } of labelled) {
+    if (seen.has(label))
+      throw badRequest(`aggregate_by and group_by both name '${label}', or one of them does twice`);
+    seen.add(label);
+  }
 }
 
 function wrongGroup() {

@@ -42,6 +42,7 @@ function bindVectorDist([head, , query]: readonly Json[], schema: Schema): Compu
   if (typeof head !== "string" || type?.kind !== "vector" || metric === null) {
     throw badRequest("compute_attributes VectorDist requires a vector attribute");
   }
+  if (Array.isArray(query) && query[0] === "Embed") throw unsupported("hosted embedding");
   const vector = toVector(query ?? null, head, type);
   return (table) => {
     const column = table.vectorColumn(head);

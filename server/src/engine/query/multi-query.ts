@@ -1,6 +1,6 @@
 /** Several queries over one snapshot, and their fusion into one list by reciprocal rank. */
 import { compareIds } from "../compare.js";
-import { badRequest, wrongShape } from "../errors.js";
+import { badRequest, unsupported, wrongShape } from "../errors.js";
 import type { Id } from "../ids.js";
 import { describeKind, isObject, type Json, type JsonObject, type Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
@@ -50,6 +50,7 @@ function readFusion(body: JsonObject, queries: number): Fusion | null {
   const { rerank_by: rerank } = body;
   const offset = readOffset(body, ["rerank_by"]);
   if (rerank === undefined || rerank === null) return null;
+  if (isObject(rerank)) throw unsupported("hosted rerank models");
   if (!Array.isArray(rerank) || rerank[0] !== "RRF") {
     throw wrongShape("rerank_by", "data did not match any variant of enum RerankInput");
   }
@@ -57,7 +58,7 @@ function readFusion(body: JsonObject, queries: number): Fusion | null {
   if (!isObject(options))
     throw wrongShape("rerank_by", `invalid type: ${describeKind(options)}, expected a map`);
   const rankConstant = options.rank_constant ?? 60;
-  if (typeof rankConstant !== "number" || rankConstant <= 0) {
+  if (typeof rankConstant !== "number" || !(rankConstant > 0 && rankConstant < Number.POSITIVE_INFINITY)) {
     throw badRequest("rerank_by rank_constant must be greater than 0");
   }
   const total = readLimit(body)?.total ?? Number.POSITIVE_INFINITY;
@@ -70,7 +71,7 @@ function readWeights(value: Json | undefined, queries: number): number[] {
     throw badRequest(`rerank_by weights must have one entry per query, expected ${queries}`);
   }
   return value.map((weight) => {
-    if (typeof weight !== "number" || weight <= 0)
+    if (typeof weight !== "number" || !(weight > 0 && weight < Number.POSITIVE_INFINITY))
       throw badRequest("rerank_by weights must be greater than 0");
     return weight;
   });
@@ -85,7 +86,10 @@ function fuse(outcomes: readonly QueryOutcome[], fusion: Fusion): PrintedRow[] {
       const id = row.id as Id;
       const share = (fusion.weights[query] as number) / (fusion.rankConstant + position + 1);
       const earlier = fused.get(id);
-      fused.set(id, { score: (earlier?.score ?? 0) + share, row: { ...row, ...earlier?.row } });
+      fused.set(id, {
+        score: Math.min((earlier?.score ?? 0) + share, Number.MAX_VALUE),
+        row: { ...row, ...earlier?.row },
+      });
     });
   });
   return [...fused]
