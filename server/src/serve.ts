@@ -14,7 +14,7 @@ import type { Config } from "./config.js";
 import { StartError } from "./errors.js";
 import { listen } from "./http/server.js";
 import { createLog, type Log } from "./log.js";
-import { LOCAL_KEY, limits } from "./settings.js";
+import { LOCAL_KEY, limits, PORT_DEFAULT } from "./settings.js";
 import { adapterOf, type StoresConfig } from "./store-config.js";
 import { systemTimers } from "./timers.js";
 import { readVersion } from "./version.js";
@@ -187,6 +187,13 @@ function logReplica(log: Log, { id, state }: Gateway["replica"]): void {
     );
 }
 
+/** The demo looks where a gateway listens that was told nothing. */
+function demoOf(url: string): string {
+  return new URL(url).port === String(PORT_DEFAULT)
+    ? "npm run demo"
+    : `LAYER_GATEWAY_URL=${url} npm run demo`;
+}
+
 function banner(config: Config, url: string, storeLocation: string, engineUrl: string | undefined): string {
   const rows = [
     ["page", url],
@@ -194,7 +201,7 @@ function banner(config: Config, url: string, storeLocation: string, engineUrl: s
     ["data", storeLocation],
     ...(engineUrl === undefined ? [] : [["engine", `${engineUrl}  (Turbopuffer's own wire, same key)`]]),
     ...(config.workers === 1 ? [] : [["workers", String(config.workers)]]),
-    ["try", "npm run demo"],
+    ["try", demoOf(url)],
   ];
   const lines = rows.map(([name = "", value = ""]) => `  ${name.padEnd(8)}${value}`);
   return [`Layer ${readVersion()} is serving`, "", ...lines, ""].join("\n");

@@ -22,6 +22,8 @@ export type { Parsed, Setting } from "./setting-kinds.js";
 
 /** The key of the embedded engine when none is configured. Well known, hence refused on anything but loopback. */
 export const LOCAL_KEY = "tpuf_local";
+/** Where a gateway listens that is told nothing. */
+export const PORT_DEFAULT = 8080;
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -38,7 +40,7 @@ export const settings = {
     pattern: /^[A-Za-z0-9.:_-]+$/,
     rule: "must be a host name or an IP address without a port",
   }),
-  port: integer("PORT", 8080, {
+  port: integer("PORT", PORT_DEFAULT, {
     unit: "TCP port",
     meaning: "port to listen on; 0 takes any free one",
     min: 0,

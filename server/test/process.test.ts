@@ -57,7 +57,7 @@ describe("a gateway that serves", () => {
     expect((await fetch(`${url}/ready`)).status).toBe(200);
     expect(gateway.stdout()).toContain("tpuf_local");
     expect(gateway.stdout()).toContain(`${folder}/engine`);
-    expect(gateway.stdout()).toContain("npm run demo");
+    expect(gateway.stdout()).toContain(`LAYER_GATEWAY_URL=${url} npm run demo`);
     await expect.poll(() => gateway.stderr()).toContain('"operation":"getReady"');
     expect(gateway.stdout()).not.toContain("getReady");
   });
