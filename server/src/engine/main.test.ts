@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,7 +48,11 @@ interface Row {
 }
 
 /** Writes batches until the connection breaks; gives the newest acknowledged `n` and the newest one sent. */
-async function writeUntilKilled(url: string, from: number): Promise<{ acknowledged: number; sent: number }> {
+async function writeUntilKilled(
+  url: string,
+  from: number,
+  onFirst: () => void,
+): Promise<{ acknowledged: number; sent: number }> {
   let n = from;
   let acknowledged = from;
   for (;;) {
@@ -64,6 +68,7 @@ async function writeUntilKilled(url: string, from: number): Promise<{ acknowledg
       const schema = { text: { type: "string", full_text_search: true } };
       const reply = await post(url, "/v2/namespaces/load", { upsert_rows, distance_metric, schema });
       if (reply.status === 200) acknowledged = n;
+      if (n === from + 1) onFirst();
     } catch {
       return { acknowledged, sent: n };
     }
@@ -77,9 +82,9 @@ describe("the engine process", () => {
       let newest = 0;
       for (let round = 0; round < ROUNDS; round++) {
         const { child, url } = await listening();
-        const load = writeUntilKilled(url, newest);
-        setTimeout(() => child.kill("SIGKILL"), 100 + (round % 5) * 90);
-        const { acknowledged, sent } = await load;
+        // From the first write on, which a busy machine may be slow to take.
+        const killSoon = () => setTimeout(() => child.kill("SIGKILL"), 20 + (round % 5) * 90);
+        const { acknowledged, sent } = await writeUntilKilled(url, newest, killSoon);
         await exitOf(child);
         expect(acknowledged).toBeGreaterThan(newest);
 
@@ -121,6 +126,19 @@ describe("the engine process", () => {
     const { child } = await listening();
     child.disconnect();
     expect(await exitOf(child)).toBe(0);
+  }, 60_000);
+
+  it("ends at once when another process has taken its directory", async () => {
+    const { child, stderr, message } = await start();
+    expect(message.type).toBe("listening");
+    const path = join(directory, "engine.lock");
+    // As another container would, having found no heartbeat while this one was asleep.
+    const other = { ...JSON.parse(readFileSync(path, "utf8")), pid: process.pid };
+    rmSync(path);
+    writeFileSync(path, JSON.stringify(other));
+    await exitOf(child);
+    expect(child.signalCode).toBe("SIGKILL");
+    expect(stderr()).toContain("another process took the data directory");
   }, 60_000);
 
   it("refuses a bad start in one line that names the thing and what to do", async () => {

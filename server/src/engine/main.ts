@@ -98,7 +98,7 @@ async function main(): Promise<void> {
     await server.close(DRAIN_MS);
     clearInterval(tidying);
     await engine.close();
-    lock.release();
+    await lock.release();
     process.exit(0);
   };
   process.once("SIGTERM", () => void stop());

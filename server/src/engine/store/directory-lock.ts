@@ -2,26 +2,21 @@
  * One process per data directory. Indexes live in memory, so a second writer would be invisible to the first. The lock
  * is a file naming its owner; it counts only while that very process lives, so a kill never blocks a restart.
  */
+import { createHash, randomUUID } from "node:crypto";
 import {
+  closeSync,
   linkSync,
   mkdirSync,
+  openSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-
-interface Owner {
-  pid: number;
-  host: string;
-  /** Tells a process from a later one with the same pid; null where the system does not say. */
-  startedAt: string | null;
-}
+import { Worker } from "node:worker_threads";
+import { isRunning, ownIdentity, type ProcessIdentity } from "./process-identity.js";
 
 export interface LockOptions {
   /** How long to wait for a dying owner. 10 s by default: longer than its drain. */
@@ -29,22 +24,38 @@ export interface LockOptions {
   pollMs?: number;
 }
 
-/** An owner on another host (a container that is gone, say) cannot be asked; it must refresh the file this often. */
+/** An owner on another host, or in another container, cannot be asked; it must refresh the file this often. */
 const HEARTBEAT_MS = 2_000;
 const FOREIGN_STALE_MS = 8_000;
 
-export class DirectoryLock {
-  private readonly heartbeat: NodeJS.Timeout;
+/**
+ * Refreshes the file on a thread of its own, because a long request holds the main one. An owner that was asleep for so long
+ * that another has taken its place must write no more: it is ended on the spot.
+ */
+const HEARTBEAT = `
+  const { fstatSync, futimesSync, statSync, writeSync } = require("node:fs");
+  const { fd, path, everyMs } = require("node:worker_threads").workerData;
+  const inodeAt = () => { try { return statSync(path).ino; } catch { return null; } };
+  setInterval(() => {
+    const now = new Date();
+    try { futimesSync(fd, now, now); } catch {}
+    const inode = inodeAt();
+    if (inode === null || inode === fstatSync(fd).ino) return;
+    writeSync(2, JSON.stringify({ level: "error", msg: "another process took the data directory, this one ends", lock: path }) + "\\n");
+    process.kill(process.pid, "SIGKILL");
+  }, everyMs);`;
 
-  private constructor(private readonly path: string) {
-    this.heartbeat = setInterval(() => {
-      const now = new Date();
-      try {
-        utimesSync(path, now, now);
-      } catch {
-        // The directory was removed under us; there is nothing left to guard.
-      }
-    }, HEARTBEAT_MS);
+export class DirectoryLock {
+  private readonly fd: number;
+  private readonly heartbeat: Worker;
+
+  private constructor(
+    private readonly path: string,
+    private readonly text: string,
+  ) {
+    this.fd = openSync(path, "r+");
+    const workerData = { fd: this.fd, path, everyMs: HEARTBEAT_MS };
+    this.heartbeat = new Worker(HEARTBEAT, { eval: true, workerData, execArgv: [], env: {} });
     this.heartbeat.unref();
   }
 
@@ -55,15 +66,11 @@ export class DirectoryLock {
   ): Promise<DirectoryLock> {
     mkdirSync(directory, { recursive: true });
     const path = join(directory, "engine.lock");
+    const text = newOwnerText();
     const deadline = Date.now() + waitMs;
     for (;;) {
-      if (tryCreate(path)) return new DirectoryLock(path);
-      const owner = readOwner(path);
-      if (owner === "gone") continue;
-      if (owner === "unreadable" || !isAlive(owner, path)) {
-        discard(path, owner);
-        continue;
-      }
+      const owner = take(path, text);
+      if (owner === null) return new DirectoryLock(path, text);
       if (Date.now() >= deadline) {
         throw new Error(
           `data directory ${directory} is in use by process ${owner.pid} on ${owner.host}: stop it or use another directory`,
@@ -73,17 +80,52 @@ export class DirectoryLock {
     }
   }
 
-  release(): void {
-    clearInterval(this.heartbeat);
-    rmSync(this.path, { force: true });
+  async release(): Promise<void> {
+    await this.heartbeat.terminate();
+    closeSync(this.fd);
+    clear(this.path, this.text);
   }
 }
 
+/** Names this process, and no two alike: a file with this text is of one owner and of one time. */
+function newOwnerText(): string {
+  return JSON.stringify({ ...ownIdentity(), token: randomUUID() });
+}
+
+/** Takes a lock that nobody alive has; else gives who has it. */
+function take(path: string, text: string): ProcessIdentity | null {
+  for (;;) {
+    if (create(path, text)) return null;
+    const found = read(path);
+    if (found === null) continue;
+    const owner = parseOwner(found);
+    if (owner !== null && isAlive(owner, path)) return owner;
+    const other = clear(path, found);
+    if (other !== null) return other;
+  }
+}
+
+/**
+ * Removes the file with this text, of an owner that is dead or gives it up; or gives who is about to. Several may find it dead
+ * at once, and one that acted on an earlier look would remove the file of the next owner: so only who holds a lock named
+ * after the very text may remove it, and looks again first.
+ */
+function clear(path: string, text: string): ProcessIdentity | null {
+  const claim = `${path}.${createHash("sha256").update(text).digest("hex").slice(0, 32)}`;
+  const other = take(claim, newOwnerText());
+  if (other !== null) return other;
+  try {
+    if (read(path) === text) rmSync(path, { force: true });
+  } finally {
+    rmSync(claim, { force: true });
+  }
+  return null;
+}
+
 /** Creates the file with its content in one step: a reader never sees it empty. */
-function tryCreate(path: string): boolean {
-  const owner: Owner = { pid: process.pid, host: hostname(), startedAt: startOf(process.pid) };
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(owner));
+function create(path: string, text: string): boolean {
+  const draft = `${path}.${randomUUID()}`;
+  writeFileSync(draft, text);
   try {
     linkSync(draft, path);
     return true;
@@ -95,45 +137,25 @@ function tryCreate(path: string): boolean {
   }
 }
 
-function readOwner(path: string): Owner | "gone" | "unreadable" {
-  let text: string;
+function read(path: string): string | null {
   try {
-    text = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch {
-    return "gone";
-  }
-  try {
-    return JSON.parse(text) as Owner;
-  } catch {
-    return "unreadable";
+    return null;
   }
 }
 
-/**
- * Removes a dead owner's file. Two processes may find it dead at once and the first may already hold the lock by the
- * time the second acts: so it is moved aside first, looked at again, and put back when it is another owner's.
- */
-function discard(path: string, dead: Owner | "unreadable"): void {
-  const aside = `${path}.${process.pid}.dead`;
+function parseOwner(text: string): ProcessIdentity | null {
   try {
-    renameSync(path, aside);
+    return JSON.parse(text) as ProcessIdentity;
   } catch {
-    return;
+    return null;
   }
-  const moved = readOwner(aside);
-  if (JSON.stringify(moved) !== JSON.stringify(dead)) renameSync(aside, path);
-  else rmSync(aside, { force: true });
 }
 
-function isAlive(owner: Owner, path: string): boolean {
-  if (owner.host !== hostname()) return Date.now() - modifiedAt(path) < FOREIGN_STALE_MS;
-  if (owner.pid === process.pid && owner.startedAt === startOf(process.pid)) return true;
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-  return owner.startedAt === startOf(owner.pid);
+function isAlive(owner: ProcessIdentity, path: string): boolean {
+  const running = isRunning(owner);
+  return running === "unknown" ? Date.now() - modifiedAt(path) < FOREIGN_STALE_MS : running;
 }
 
 function modifiedAt(path: string): number {
@@ -141,16 +163,5 @@ function modifiedAt(path: string): number {
     return statSync(path).mtimeMs;
   } catch {
     return 0;
-  }
-}
-
-/** Start time of a process in clock ticks since boot, where /proc gives it. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command name may hold spaces and brackets; fields count from behind it. Start time is field 22.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-  } catch {
-    return null;
   }
 }

@@ -1,5 +1,16 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
@@ -171,34 +182,91 @@ describe("a store that cannot be used", () => {
   }, 90_000);
 });
 
+const withoutProc = existsSync("/proc/self/stat") ? "" : " (skipped: this system has no /proc)";
+
 describe("the directory lock", () => {
+  const path = () => join(dataDirectory, "engine.lock");
+  const refused = () => DirectoryLock.acquire(dataDirectory, { waitMs: 60, pollMs: 10 });
+  const taken = async () => (await DirectoryLock.acquire(dataDirectory, { waitMs: 0 })).release();
+
+  /** Leaves a file as an owner would that is like this process but for what is given. */
+  async function leaveOwner(differences: object): Promise<void> {
+    const lock = await DirectoryLock.acquire(dataDirectory);
+    const own = JSON.parse(readFileSync(path(), "utf8")) as object;
+    await lock.release();
+    writeFileSync(path(), JSON.stringify({ ...own, ...differences }));
+  }
+
   it("is refused to a second owner, named, and free after release", async () => {
     const lock = await DirectoryLock.acquire(dataDirectory);
-    await expect(DirectoryLock.acquire(dataDirectory, { waitMs: 60, pollMs: 10 })).rejects.toThrow(
-      `is in use by process ${process.pid}`,
-    );
-    lock.release();
-    (await DirectoryLock.acquire(dataDirectory)).release();
+    await expect(refused()).rejects.toThrow(`is in use by process ${process.pid}`);
+    await lock.release();
+    await taken();
+    expect(readdirSync(dataDirectory)).toEqual([]);
   });
 
   it.each([
-    ["a process that is gone", { pid: 4_194_303, startedAt: null }],
-    ["a process whose pid was given to another", { pid: process.pid, startedAt: "1" }],
-    ["a torn file", null],
-  ])("passes over %s", async (_, owner) => {
-    const { hostname } = await import("node:os");
-    const text = owner === null ? "{" : JSON.stringify({ host: hostname(), ...owner });
-    writeFileSync(join(dataDirectory, "engine.lock"), text);
-    (await DirectoryLock.acquire(dataDirectory, { waitMs: 0 })).release();
+    ["a process that is gone", { pid: 4_194_303 }],
+    ["a process whose pid was given to another", { startedAt: "1" }],
+  ])("passes over %s", async (_, differences) => {
+    await leaveOwner(differences);
+    await taken();
   });
 
-  it("waits for another host's owner until its heartbeat stops", async () => {
-    const path = join(dataDirectory, "engine.lock");
-    writeFileSync(path, JSON.stringify({ pid: 1, host: "elsewhere", startedAt: null }));
-    await expect(DirectoryLock.acquire(dataDirectory, { waitMs: 30, pollMs: 10 })).rejects.toThrow(
-      "on elsewhere",
-    );
-    utimesSync(path, new Date(0), new Date(0));
-    (await DirectoryLock.acquire(dataDirectory, { waitMs: 0 })).release();
+  it("passes over a torn file", async () => {
+    writeFileSync(path(), "{");
+    await taken();
   });
+
+  const unwaited = `passes over a process that has ended and that nobody waits for${withoutProc}`;
+  it.skipIf(withoutProc !== "")(unwaited, async () => {
+    // It ends only once the shell has become another program, which does not know of the child that the shell had.
+    const script = "shell=$$; (until grep -q sleep /proc/$shell/comm; do :; done) & echo $!; exec sleep 60";
+    const parent = spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const [said] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(said.toString());
+      const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8");
+      await expect.poll(stat, { timeout: 10_000 }).toContain(") Z ");
+      await leaveOwner({ pid, startedAt: stat().split(" ")[21] });
+      await taken();
+    } finally {
+      parent.kill("SIGKILL");
+    }
+  });
+
+  it.each([
+    ["another host", { host: "elsewhere" }],
+    ["another container of this host's name", { space: "elsewhere", startedAt: "1" }],
+  ])("waits for an owner on %s until its heartbeat stops", async (_, differences) => {
+    await leaveOwner({ pid: 1, ...differences });
+    await expect(refused()).rejects.toThrow("in use by process 1");
+    utimesSync(path(), new Date(0), new Date(0));
+    await taken();
+  });
+
+  it("is of one owner when several find a dead one: only the first may remove its file", async () => {
+    await leaveOwner({ pid: 4_194_303 });
+    const dead = readFileSync(path(), "utf8");
+    const claim = createHash("sha256").update(dead).digest("hex").slice(0, 32);
+    // One that is alive and on its way to remove the file.
+    const own = await DirectoryLock.acquire(join(dataDirectory, "other"));
+    const text = readFileSync(join(dataDirectory, "other", "engine.lock"));
+    writeFileSync(`${path()}.${claim}`, text);
+    await expect(refused()).rejects.toThrow(`in use by process ${process.pid}`);
+    expect(readFileSync(path(), "utf8")).toBe(dead);
+    rmSync(`${path()}.${claim}`);
+    await taken();
+    await own.release();
+  });
+
+  it("beats on while a long request holds the thread", async () => {
+    const lock = await DirectoryLock.acquire(dataDirectory);
+    utimesSync(path(), new Date(0), new Date(0));
+    const still = new Int32Array(new SharedArrayBuffer(4));
+    for (let waits = 0; waits < 100 && statSync(path()).mtimeMs === 0; waits++)
+      Atomics.wait(still, 0, 0, 100);
+    expect(Date.now() - statSync(path()).mtimeMs).toBeLessThan(60_000);
+    await lock.release();
+  }, 30_000);
 });
