@@ -27,6 +27,32 @@ describe("a log line", () => {
     expect(line).toContain("[redacted]");
   });
 
+  it("never shows one in a list, in an error, or in what a library hung on its error", () => {
+    const cause = Object.assign(new Error("refused"), {
+      request: { headers: [{ authorization: "secret-4" }] },
+    });
+    const err = Object.assign(new Error("failed", { cause }), { api_key: "secret-5" });
+    const line = logged({ list: [1, { token: "secret-6" }], err });
+    expect(line).not.toMatch(/secret-\d/);
+    expect(JSON.parse(line)).toMatchObject({
+      list: [1, { token: "[redacted]" }],
+      err: { message: "failed", cause: { message: "refused" }, api_key: "[redacted]" },
+    });
+  });
+
+  it("cuts off what goes too deep to be looked through, and what goes round", () => {
+    const round: Record<string, unknown> = { a: 1 };
+    round.self = round;
+    expect(logged({ round })).toContain('"[deeper]"');
+    expect(logged({ a: { b: { c: { d: { e: { f: { token: "secret-7" } } } } } } })).not.toContain("secret-7");
+  });
+
+  it("leaves what it is given as it was", () => {
+    const fields = { token: "secret-8", inner: { token: "secret-9" } };
+    logged(fields);
+    expect(fields).toEqual({ token: "secret-8", inner: { token: "secret-9" } });
+  });
+
   it("keeps the cause of an error", () => {
     const err = new Error("outer", { cause: new Error("inner cause") });
     expect(logged({ err })).toContain("inner cause");
