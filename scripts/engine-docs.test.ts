@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -91,6 +92,23 @@ describe("the samples of the engine's guide run as written", () => {
     await writeFile(file, text.replaceAll(SHOWN_URL, url));
     const { stdout } = await run(join(ROOT, "node_modules/.bin/tsx"), [file], { cwd: folder });
     expect(stdout).toContain("Trail");
+  });
+
+  it("refuses the well-known key under a name that is not this machine's", async () => {
+    const statusUnder = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { host, authorization: `Bearer ${KEY}` };
+        get(`${url}/v1/namespaces`, { headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on("error", reject);
+      });
+    expect(await Promise.all(["localhost:8081", "127.0.0.1", "[::1]:8081"].map(statusUnder))).toEqual([
+      200, 200, 200,
+    ]);
+    expect(await Promise.all(["evil.example", "localhost.evil.example:8081"].map(statusUnder))).toEqual([
+      403, 403,
+    ]);
   });
 
   it("shows the health there is, and the rules of trouble that are taken", async () => {
