@@ -27,8 +27,11 @@ import {
 import { afterPrefix } from "../lmdb/byte-keys.js";
 import {
   type ByteDatabase,
+  durably,
   type Environment,
+  isDamage,
   isInTransaction,
+  NotWritten,
   openBytes,
   openEnvironment,
 } from "../lmdb/environment.js";
@@ -78,9 +81,12 @@ class EmbeddedBlobStore implements BlobStore {
     mkdirSync(this.#bodies, { recursive: true });
   }
 
-  async get(key: string, options: BlobCallOptions = {}): Promise<Blob | undefined> {
+  get(key: string, options: BlobCallOptions = {}): Promise<Blob | undefined> {
+    return this.#guarded("get", key, options, () => this.#get(key));
+  }
+
+  async #get(key: string): Promise<Blob | undefined> {
     checkBlobKey(key);
-    this.#begin("get", key, options);
     for (let attempt = 0; attempt < READ_TRIES; attempt += 1) {
       this.#environment.resetReadTxn();
       const stored = this.#entries.get(Buffer.from(key, "utf8"));
@@ -96,7 +102,7 @@ class EmbeddedBlobStore implements BlobStore {
   }
 
   putIfAbsent(key: string, body: Uint8Array, options: BlobCallOptions = {}): Promise<BlobPutOutcome> {
-    return this.#put(key, body, undefined, options);
+    return this.#guarded("put", key, options, () => this.#put(key, body, undefined));
   }
 
   putIfMatch(
@@ -105,26 +111,30 @@ class EmbeddedBlobStore implements BlobStore {
     etag: string,
     options: BlobCallOptions = {},
   ): Promise<BlobPutOutcome> {
-    return this.#put(key, body, etag, options);
+    return this.#guarded("put", key, options, () => this.#put(key, body, etag));
   }
 
-  async delete(key: string, options: BlobCallOptions = {}): Promise<void> {
-    checkBlobKey(key);
-    this.#begin("delete", key, options);
-    const replaced = await this.#durably(() => {
-      const stored = this.#entries.get(Buffer.from(key, "utf8"));
-      if (stored !== undefined) this.#entries.remove(Buffer.from(key, "utf8"));
-      return stored;
+  delete(key: string, options: BlobCallOptions = {}): Promise<void> {
+    return this.#guarded("delete", key, options, async () => {
+      checkBlobKey(key);
+      const replaced = await durably(this.#environment, () => {
+        const stored = this.#entries.get(Buffer.from(key, "utf8"));
+        if (stored !== undefined) this.#entries.remove(Buffer.from(key, "utf8"));
+        return stored;
+      });
+      await this.#dropBody(replaced);
     });
-    await this.#dropBody(replaced);
   }
 
-  async list(
+  list(
     query: { readonly prefix: string; readonly after?: string; readonly limit: number },
     options: BlobCallOptions = {},
   ): Promise<BlobPage> {
+    return this.#guarded("list", query.prefix, options, async () => this.#list(query));
+  }
+
+  #list(query: { readonly prefix: string; readonly after?: string; readonly limit: number }): BlobPage {
     checkBlobLimit(query.limit);
-    this.#begin("list", query.prefix, options);
     this.#environment.resetReadTxn();
     const prefix = Buffer.from(query.prefix, "utf8");
     const after = Buffer.from(query.after ?? "", "utf8");
@@ -145,9 +155,10 @@ class EmbeddedBlobStore implements BlobStore {
     return { entries: entries.slice(0, query.limit), more: entries.length > query.limit };
   }
 
-  async ping(options: BlobCallOptions = {}): Promise<void> {
-    this.#begin("ping", "", options);
-    this.#entries.getKeysCount({ limit: 1 });
+  ping(options: BlobCallOptions = {}): Promise<void> {
+    return this.#guarded("ping", "", options, async () => {
+      this.#entries.getKeysCount({ limit: 1 });
+    });
   }
 
   close(): Promise<void> {
@@ -173,14 +184,8 @@ class EmbeddedBlobStore implements BlobStore {
     return removed;
   }
 
-  async #put(
-    key: string,
-    body: Uint8Array,
-    expected: string | undefined,
-    options: BlobCallOptions,
-  ): Promise<BlobPutOutcome> {
+  async #put(key: string, body: Uint8Array, expected: string | undefined): Promise<BlobPutOutcome> {
     checkBlobKey(key);
-    this.#begin("put", key, options);
     const at = Buffer.from(key, "utf8");
     const holds = (stored: Buffer | undefined): boolean =>
       expected === undefined
@@ -196,11 +201,14 @@ class EmbeddedBlobStore implements BlobStore {
       ...(isLarge ? { file: await this.#writeBody(body) } : { inline: body }),
     };
     const encoded = encodeEntry(entry);
-    const result = await this.#durably(() => {
+    const result = await durably(this.#environment, () => {
       const stored = this.#entries.get(at);
       if (!holds(stored)) return { status: "conflict" as const };
       this.#entries.put(at, encoded);
       return { status: "stored" as const, replaced: stored };
+    }).catch(async (error: unknown) => {
+      if (error instanceof NotWritten && !error.mayBeStored) await this.#dropBody(encoded);
+      throw error;
     });
     if (result.status === "conflict") {
       await this.#dropBody(encoded);
@@ -210,13 +218,6 @@ class EmbeddedBlobStore implements BlobStore {
     return { status: "stored", etag: entry.etag };
   }
 
-  /** Runs a step in a write transaction and waits until it is on disk. */
-  async #durably<T>(step: () => T): Promise<T> {
-    const result = await this.#environment.transaction(step);
-    await this.#environment.flushed;
-    return result;
-  }
-
   async #writeBody(body: Uint8Array): Promise<string> {
     const name = randomUUID();
     const temporary = path.join(this.#bodies, `${name}.tmp`);
@@ -224,6 +225,10 @@ class EmbeddedBlobStore implements BlobStore {
     try {
       await file.writeFile(body);
       await file.sync();
+    } catch (error) {
+      // On a disk that is full the part that was written takes the room of others.
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
     } finally {
       await file.close();
     }
@@ -258,11 +263,31 @@ class EmbeddedBlobStore implements BlobStore {
     if (file !== undefined) await rm(path.join(this.#bodies, file), { force: true }).catch(() => undefined);
   }
 
-  #begin(operation: string, key: string, options: BlobCallOptions): void {
-    if (this.#closing !== undefined)
-      throw new BlobStoreError("closed", `blob ${operation} ${key} after close`);
-    if (options.signal?.aborted) throw new BlobStoreError("aborted", `blob ${operation} ${key} was aborted`);
+  /** Runs a call, turning every failure into `BlobStoreError`. */
+  async #guarded<T>(
+    operation: string,
+    key: string,
+    { signal }: BlobCallOptions,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const what = `blob ${operation} ${key}`;
+    if (this.#closing !== undefined) throw new BlobStoreError("closed", `${what} after close`);
+    if (signal?.aborted) throw new BlobStoreError("aborted", `${what} was aborted`);
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof BlobStoreError || error instanceof RangeError) throw error;
+      if (isDamage(error))
+        throw new BlobStoreError("damaged", `${what}: the files are damaged`, { cause: error });
+      const reason = error instanceof Error && "code" in error ? String(error.code) : messageOf(error);
+      const outcomeUnknown = error instanceof NotWritten && error.mayBeStored;
+      throw new BlobStoreError("unavailable", `${what} failed (${reason})`, { cause: error, outcomeUnknown });
+    }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function etagOf(body: Uint8Array): string {

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import path from "node:path";
+import { getSystemErrorName } from "node:util";
 import { type Database, open, type RootDatabase, TransactionFlags } from "lmdb";
 import { CommitOrder } from "./commit-order.js";
 
@@ -25,6 +26,8 @@ export function openEnvironment(directory: string): Environment {
     ...byteEncoding,
     maxDbs: 16,
     noMemInit: false,
+    // Its batches make a promise of their own that nobody can reach: a commit that failed would end the process by it.
+    eventTurnBatching: false,
     // Several gateways may share the directory; 126 is lmdb's own default and each process takes a few.
     maxReaders: 512,
   });
@@ -35,6 +38,53 @@ export function openEnvironment(directory: string): Environment {
   // Opening may have set lmdb back itself; nobody should read what was before.
   guardSync(environment, order, () => undefined);
   return environment;
+}
+
+/** A commit that reaches no disk within this time, in ms, is given up on: lmdb tells nobody of a flush that failed. */
+const FLUSH_TIMEOUT_MS = 30_000;
+
+/** Runs a step in a write transaction and waits until it is on disk. @throws NotWritten */
+export async function durably<T>(environment: Environment, step: () => T): Promise<T> {
+  const result = await environment.transaction(step);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const reason = `not on disk after ${FLUSH_TIMEOUT_MS} ms`;
+    timer = setTimeout(() => reject(new NotWritten(reason, { mayBeStored: true })), FLUSH_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([environment.flushed, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+  return result;
+}
+
+/** The operating system did not take a commit: the disk is full, or fails. Without `mayBeStored` nothing has changed. */
+export class NotWritten extends Error {
+  override readonly name = "NotWritten";
+  readonly mayBeStored: boolean;
+
+  constructor(reason: string, { cause, mayBeStored = false }: { cause?: unknown; mayBeStored?: boolean }) {
+    super(reason, cause === undefined ? undefined : { cause });
+    this.mayBeStored = mayBeStored;
+  }
+}
+
+/**
+ * What a transaction that failed rejects with. Of a commit that failed lmdb tells the reason by a second promise, which ends the
+ * process when nobody waits for it.
+ */
+async function reasonOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && "commitError" in error)) return error;
+  const cause = await Promise.resolve(error.commitError).then(
+    () => error,
+    (reason: unknown) => reason,
+  );
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "number" ? cause.code : 0;
+  // Numbers of lmdb's own are below zero; those above are the operating system's.
+  if (code <= 0) return cause;
+  const name = getSystemErrorName(-code);
+  return new NotWritten(name, { cause, mayBeStored: !/^E(NOSPC|DQUOT|FBIG)$/.test(name) });
 }
 
 /** What keeps the transactions of each environment in order. */
@@ -68,6 +118,8 @@ function guard(environment: Environment, order: CommitOrder, directory: string):
         if (result !== OUTDATED) return result;
       }
       throw alwaysOutdated();
+    } catch (error) {
+      throw await reasonOf(error);
     } finally {
       const others = (openTransactions.get(directory) ?? 1) - 1;
       if (others > 0) openTransactions.set(directory, others);

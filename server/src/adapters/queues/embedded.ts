@@ -20,7 +20,7 @@ import {
   QueueStoreError,
 } from "../../ports/queue-store.js";
 import { keyNumber } from "../lmdb/byte-keys.js";
-import { type Environment, isDamage, openEnvironment } from "../lmdb/environment.js";
+import { durably, type Environment, isDamage, NotWritten, openEnvironment } from "../lmdb/environment.js";
 import { environmentDamage } from "../lmdb/meta-pages.js";
 import { CountChanges, EmbeddedItems } from "./embedded-items.js";
 import { exposedItem, type StoredItem } from "./item-format.js";
@@ -278,11 +278,7 @@ class EmbeddedQueueStore implements QueueStore {
   }
 
   #durably<T>(operation: string, step: () => T): Promise<T> {
-    return this.#guarded(operation, async () => {
-      const result = await this.#environment.transaction(step);
-      await this.#environment.flushed;
-      return result;
-    });
+    return this.#guarded(operation, () => durably(this.#environment, step));
   }
 
   #reading<T>(operation: string, read: () => T): Promise<T> {
@@ -298,6 +294,15 @@ class EmbeddedQueueStore implements QueueStore {
       return await run();
     } catch (error) {
       if (error instanceof QueueStoreError || error instanceof RangeError) throw error;
+      if (error instanceof NotWritten)
+        throw new QueueStoreError(
+          "unavailable",
+          `queue ${operation} could not be written (${error.message})`,
+          {
+            cause: error,
+            outcomeUnknown: error.mayBeStored,
+          },
+        );
       const reason = isDamage(error) ? "damaged" : "unavailable";
       throw new QueueStoreError(reason, `queue ${operation} failed`, { cause: error });
     }
