@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -118,6 +119,29 @@ describe("a store that cannot be used", () => {
     expect(() => Store.open(dataDirectory)).toThrow(
       /has format 3, this version reads up to 2: use a newer version or another directory/,
     );
+  });
+
+  it.each<[string, (path: string) => void, string]>([
+    ["cut off", (path) => truncateSync(path, statSync(path).size / 2), "it holds "],
+    ["of another kind", (path) => writeFileSync(path, Buffer.alloc(100_000, "x")), "it is no file of lmdb's"],
+    ["shorter than its first page", (path) => truncateSync(path, 100), "it is no file of lmdb's"],
+  ])("refuses a file that is %s instead of dying of it", async (_, damage, reason) => {
+    const engine = Engine.open({ dataDirectory });
+    engine.write("a", {
+      upsert_rows: Array.from({ length: 1_000 }, (_, id) => ({ id, t: "x".repeat(500) })),
+    });
+    await engine.close();
+    damage(join(dataDirectory, "engine.mdb"));
+    expect(() => Store.open(dataDirectory)).toThrow(
+      new RegExp(
+        `^data directory .* has a damaged engine.mdb, ${reason}.*: put back a backup or use another`,
+      ),
+    );
+  });
+
+  it("makes a store of an empty file", async () => {
+    writeFileSync(join(dataDirectory, "engine.mdb"), "");
+    await Store.open(dataDirectory).close();
   });
 
   it("takes over a directory of format 1, which knew nothing of saved tables", async () => {

@@ -21,6 +21,7 @@ import {
   encodeRow,
   firstKey,
 } from "./row-codec.js";
+import { damageOf } from "./store-file.js";
 
 /**
  * Version of everything this file writes. A reader refuses what is newer than itself and takes over what is older: format
@@ -53,12 +54,19 @@ export class Store {
   }
 
   /**
-   * Opens or creates the store in a directory. Throws when the directory cannot be used or its format is newer than
-   * this version knows; the message says what to do.
+   * Opens or creates the store in a directory. Throws when the directory cannot be used, its file is damaged or its format
+   * is newer than this version knows; the message says what to do.
    */
   static open(directory: string): Store {
     mkdirSync(directory, { recursive: true });
-    const root = open<string, string>({ path: join(directory, "engine.mdb"), encoding: "string", maxDbs: 8 });
+    const path = join(directory, "engine.mdb");
+    const damage = damageOf(path);
+    if (damage !== null) {
+      throw new Error(
+        `data directory ${directory} has a damaged engine.mdb, ${damage}: put back a backup or use another directory`,
+      );
+    }
+    const root = open<string, string>({ path, encoding: "string", maxDbs: 8 });
     // Slots of readers that were killed would keep old pages from being reused.
     root.readerCheck();
     const found = Number(root.get(FORMAT_KEY) ?? FORMAT_VERSION);
