@@ -167,8 +167,10 @@ export class EmbeddedRecords {
 
   /** Empties every database in place, so that all processes see it at once. */
   async clear(): Promise<void> {
-    for (const database of [this.epochs, this.records, this.vectors, this.order, this.expiry])
-      await database.clearAsync();
+    await this.#environment.transaction(() => {
+      for (const database of [this.epochs, this.records, this.vectors, this.order, this.expiry])
+        void database.clearAsync();
+    });
   }
 
   close(): Promise<void> {

@@ -214,7 +214,9 @@ describe("embedded document cache", () => {
       renameSync(directory, `${directory}-old`);
       directories.push(`${directory}-old`);
       clock.move(1_000);
+      const moved = clock.now();
       await expect(cache.get("s", ["d1"], [])).rejects.toMatchObject({ reason: "down" });
+      expect(cache.health().since).toBeGreaterThanOrEqual(moved);
       expect(cache.health()).toMatchObject({
         state: "down",
         reason: "the files were replaced by another process",

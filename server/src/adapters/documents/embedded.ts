@@ -95,7 +95,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
   readonly #recordBytesMax: number;
   readonly #listeners = new Set<(event: CacheEvent) => void>();
   readonly #sweeper: NodeJS.Timeout;
-  readonly #since: number;
+  #since: number;
   readonly #sets = new Map<string, KnownSet>();
   #unchecked = 0;
   #evicting: Promise<void> | undefined;
@@ -406,10 +406,16 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     if (now - this.#filesSeenAt < FILES_CHECK_INTERVAL_MS) return;
     this.#filesSeenAt = now;
     if (this.#store.ownsFiles()) return;
-    this.#broken = "the files were replaced by another process";
+    this.#lose("the files were replaced by another process");
     this.#log.error({ reason: this.#broken }, "document cache is off until the next start");
     this.#emit({ kind: "lost", reason: this.#broken });
     throw new CacheUnavailable("down", `document cache ${operation}: ${this.#broken}`);
+  }
+
+  /** Off from now on. */
+  #lose(reason: string): void {
+    this.#broken = reason;
+    this.#since = this.#clock.now();
   }
 
   #onFailure(operation: string, error: unknown): void {
@@ -421,7 +427,7 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
       .then(() => this.#emit({ kind: "rebuilt", reason }))
       .catch((failure: unknown) => {
         // The files cannot even be emptied. The next start finds them broken and begins anew.
-        this.#broken = reason;
+        this.#lose(reason);
         this.#log.error({ err: failure }, "document cache cannot be emptied and is off until the next start");
         this.#emit({ kind: "lost", reason });
       })
