@@ -406,10 +406,11 @@ class LmdbDocumentCache implements EmbeddedDocumentCache {
     if (now - this.#filesSeenAt < FILES_CHECK_INTERVAL_MS) return;
     this.#filesSeenAt = now;
     if (this.#store.ownsFiles()) return;
-    this.#lose("the files were replaced by another process");
-    this.#log.error({ reason: this.#broken }, "document cache is off until the next start");
-    this.#emit({ kind: "lost", reason: this.#broken });
-    throw new CacheUnavailable("down", `document cache ${operation}: ${this.#broken}`);
+    const reason = "the files were replaced by another process";
+    this.#lose(reason);
+    this.#log.error({ reason }, "document cache is off until the next start");
+    this.#emit({ kind: "lost", reason });
+    throw new CacheUnavailable("down", `document cache ${operation}: ${reason}`);
   }
 
   /** Off from now on. */
