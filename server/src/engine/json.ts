@@ -142,10 +142,17 @@ export function isInteger(value: Json | undefined): value is number | bigint {
   return typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
 }
 
-/** A value as the wire's messages show it: `'…'`-less, arrays as `[a, b]`. */
+/** So much of what a caller sent is shown to it in a message. */
+const SHOWN_CHARS = 1_000;
+
+function shortened(text: string): string {
+  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+}
+
+/** A value as the wire's messages show it: `'…'`-less, arrays as `[a, b]`, and not more than the beginning of it. */
 export function describe(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
-  return typeof value === "string" ? value : writeJson(value);
+  if (Array.isArray(value)) return shortened(`[${value.slice(0, SHOWN_CHARS).map(describe).join(", ")}]`);
+  return shortened(typeof value === "string" ? value : writeJson(value));
 }
 
 /** The kind of a value in the words of the wire's 422 messages. */
@@ -154,7 +161,7 @@ export function describeKind(value: Json | undefined): string {
   if (Array.isArray(value)) return "sequence";
   switch (typeof value) {
     case "string":
-      return `string "${value}"`;
+      return `string "${shortened(value)}"`;
     case "boolean":
       return `boolean \`${value}\``;
     case "bigint":

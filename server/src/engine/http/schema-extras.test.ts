@@ -244,6 +244,25 @@ describe("limits", () => {
   });
 });
 
+describe("what a message shows of a request", () => {
+  it("is the beginning of it, however long it is", async () => {
+    const ns = t.fresh();
+    await t.write(ns, { upsert_rows: [{ id: 1, n: 1 }] });
+    const long = "x".repeat(100_000);
+    for (const body of [
+      { consistency: long },
+      { filters: ["n", "Eq", long] },
+      { filters: ["n", "In", new Array<string>(50_000).fill("word")] },
+      { filters: ["n", "Eq", { a: long }] },
+      { rank_by: ["n", "BM25", long] },
+    ]) {
+      const reply = await t.query(ns, { limit: 1, ...body });
+      expect([400, 422]).toContain(reply.status);
+      expect(reply.text.length).toBeLessThan(3_000);
+    }
+  });
+});
+
 describe("what this engine leaves out", () => {
   it.each<[string, JsonObject]>([
     ["hosted embedding", { schema: { a: { type: "string", embed: "model" } } }],
