@@ -211,6 +211,7 @@ function createRun(
       return { page, askedAt };
     };
     let asked = ask(job.cursor);
+    let failures = 0;
     for (;;) {
       const { page, askedAt } = await asked;
       signal.throwIfAborted();
@@ -219,7 +220,18 @@ function createRun(
         // Its failure is met when it is awaited; until then it must not count as unhandled.
         asked.catch(() => undefined);
       }
-      job = await put(job, page, askedAt);
+      try {
+        job = await put(job, page, askedAt);
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (!(error instanceof CacheUnavailable)) throw error;
+        await pauseBefore(failures, error);
+        await asked.catch(() => undefined);
+        // Rows read before the cache fell silent may be older than what it has lost since: all of them are read again.
+        asked = ask(job.cursor);
+        continue;
+      }
       if (page.next === undefined) break;
       if (clock.monotonic() - storedAt < CHECKPOINT_MS) continue;
       const progress = job;
@@ -230,8 +242,7 @@ function createRun(
   }
 
   async function put(job: WarmJob, page: OriginPage, askedAt: number): Promise<WarmJob> {
-    // Once more is harmless: what the cache took before it fell silent stands, and counts.
-    const { uncacheable } = await patiently(() => sink.fill(namespace, job.epoch ?? "", page.rows, askedAt));
+    const { uncacheable } = await sink.fill(namespace, job.epoch ?? "", page.rows, askedAt);
     return {
       ...job,
       scanned: job.scanned + page.rows.length,
@@ -260,10 +271,15 @@ function createRun(
       try {
         return await call();
       } catch (error) {
-        if (signal.aborted || attempt >= triesOf(error)) throw error;
-        await pause(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), PAUSE_MAX_MS), signal);
+        await pauseBefore(attempt, error);
       }
     }
+  }
+
+  /** Waits before something is tried once more that has failed `failures` times. @throws the error when it is not to be */
+  async function pauseBefore(failures: number, error: unknown): Promise<void> {
+    if (signal.aborted || failures >= triesOf(error)) throw error;
+    await pause(Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), PAUSE_MAX_MS), signal);
   }
 
   return { carry };
