@@ -286,6 +286,31 @@ describe("two replicas over one cache", () => {
   });
 });
 
+describe("a cache that comes back", () => {
+  it("has each namespace warmed once for each time, from the first miss on", async () => {
+    const { cache, domain, fetch, upstream, time } = cacheStage();
+    const { warmJobs } = domain.jobs;
+    /** How many jobs there are after a fetch of a row that nobody has cached. */
+    const jobsAfter = async (id: string) => {
+      upstream.rows(NAMESPACE).set(id, { id, v: 1 });
+      await fetch(id);
+      await time.rest();
+      return (await warmJobs.list(NAMESPACE)).length;
+    };
+    expect(await jobsAfter("a")).toBe(0);
+    cache.emit({ kind: "lost", reason: "away" });
+    loseWrites(cache);
+    expect(await jobsAfter("b")).toBe(0);
+    mend(cache);
+    cache.emit({ kind: "restored", connection: 2, emptied: false });
+    expect(await jobsAfter("b")).toBe(1);
+    await expect.poll(async () => (await warmJobs.list(NAMESPACE))[0]?.status).toBe("completed");
+    expect(await jobsAfter("c")).toBe(1);
+    cache.emit({ kind: "restored", connection: 3, emptied: false });
+    expect(await jobsAfter("d")).toBe(2);
+  });
+});
+
 describe("a write around the gateway", () => {
   it("is seen within one poll", async () => {
     const stage = cacheStage();
