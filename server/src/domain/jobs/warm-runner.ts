@@ -1,8 +1,8 @@
 /**
  * Runs warm jobs: finds those of the namespaces this replica owns, and carries each from where its last owner left it.
  *
- * A page is in the cache before the cursor that follows it is stored, so whoever takes a job over repeats at most one page. The
- * next page is asked for while the last one is being cached; two pages are the most a job holds in memory.
+ * A page is in the cache before the cursor that follows it is stored, which is once a second: whoever takes a job over repeats
+ * no more than that. The next page is asked for while the last one is being cached; two pages are the most a job holds in memory.
  *
  * found ── lease held ──► running here ── last page cached ──► completed
  * running here ── upstream refuses, the cache fails, again and again ──► failed
