@@ -32,9 +32,22 @@ export function isConflict(failure: S3Failure): boolean {
   return failure.status === 412 || failure.status === 409 || isMissing(failure);
 }
 
-/** True when there is no such key. */
-export function isMissing(failure: S3Failure): boolean {
-  return failure.name === "NoSuchKey" || (failure.status === 404 && failure.name !== "NoSuchBucket");
+/** True when there is no such key. A 404 in which S3 names no error is another server's. */
+export function isMissing({ name, code, status }: S3Failure): boolean {
+  return name === "NoSuchKey" || (status === 404 && code !== "" && name !== "NoSuchBucket");
+}
+
+/** Somebody answered who does not speak S3. @param status HTTP status of the answer */
+export function foreignAnswer(
+  what: string,
+  status: number,
+  options: { cause?: unknown; outcomeUnknown?: boolean },
+): BlobStoreError {
+  return new BlobStoreError(
+    "unavailable",
+    `${what}: what answers (${status}) does not speak as S3 does; see what S3_ENDPOINT leads to`,
+    options,
+  );
 }
 
 const DENIED =
@@ -96,6 +109,8 @@ export function toBlobStoreError(
   // The SDK calls a reset connection a timeout too; its code tells them apart.
   if (failure.name === "TimeoutError" && !/^(ECONNRESET|EPIPE)$/.test(failure.code))
     return new BlobStoreError("timeout", `${what}: the object store did not answer in time`, options);
+  if (failure.status !== undefined && failure.code === "" && failure.name === "Error")
+    return foreignAnswer(what, failure.status, options);
   const detail = failure.code || failure.name || "no answer";
   return new BlobStoreError("unavailable", `${what}: the object store is not reachable (${detail})`, options);
 }

@@ -1,6 +1,9 @@
 /** The S3 blob store against the contract on real S3-compatible servers, and through a network that fails. */
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../../test/fault-proxy.js";
 import type { S3Server } from "../../../test/running-s3.js";
 import { type S3ServerKind, s3ServerKinds } from "../../../test/s3-server.js";
@@ -201,6 +204,44 @@ it("says that nobody listens at the endpoint, without naming credentials", async
     message: "blob ping: the object store is not reachable (ECONNREFUSED)",
   });
   expect(JSON.stringify(error)).not.toContain("of-mine");
+});
+
+describe("a server that is not S3 where S3 should be", () => {
+  let server: Server;
+  let store: BlobStore;
+  let answer: { status: number; body: string };
+  beforeEach(async () => {
+    server = createServer((_request, response) => response.writeHead(answer.status).end(answer.body));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    store = await connectS3BlobStore({
+      bucket: "layer",
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      credentials: { accessKeyId: "id", secretAccessKey: "secret" },
+      attempts: 1,
+    });
+  });
+  afterEach(async () => {
+    await store.close();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it.each([
+    { status: 200, body: "" },
+    { status: 200, body: "<html><p>We are back soon</p></html>" },
+    { status: 200, body: "<html>not even closed" },
+    { status: 404, body: "no such page" },
+    { status: 502, body: "Bad Gateway" },
+  ])("is not believed: $status $body", async (given) => {
+    answer = given;
+    const body = new Uint8Array(1);
+    const foreign = { reason: "unavailable", message: expect.stringMatching(/does not speak as S3 does/) };
+    await expect(store.ping()).rejects.toMatchObject(foreign);
+    await expect(store.get("k")).rejects.toMatchObject(foreign);
+    await expect(store.list({ prefix: "replicas/", limit: 10 })).rejects.toMatchObject(foreign);
+    await expect(store.putIfAbsent("k", body)).rejects.toMatchObject(foreign);
+    await expect(store.putIfMatch("k", body, '"e"')).rejects.toMatchObject(foreign);
+  });
 });
 
 describe("the proof of conditional writes", () => {

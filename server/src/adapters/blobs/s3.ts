@@ -20,7 +20,7 @@ import {
   checkBlobLimit,
 } from "../../ports/blob-store.js";
 import { probeConditionalWrites } from "./conditional-writes.js";
-import { isConflict, isMissing, readFailure, toBlobStoreError } from "./s3-failure.js";
+import { foreignAnswer, isConflict, isMissing, readFailure, toBlobStoreError } from "./s3-failure.js";
 
 type Commands = typeof import("@aws-sdk/client-s3");
 
@@ -118,7 +118,7 @@ class S3BlobStore implements BlobStore {
           const body = (await untilAborted(stream?.transformToByteArray(), abortSignal)) ?? new Uint8Array(0);
           if (answer.ContentLength !== undefined && answer.ContentLength !== body.byteLength)
             throw new Error(`body of ${body.byteLength} bytes instead of ${answer.ContentLength}`);
-          return { body, etag: answer.ETag ?? "" };
+          return { body, etag: given(answer.ETag, `get ${key}`, "read") };
         } catch (error) {
           const failure = readFailure(error);
           if (isMissing(failure)) return undefined;
@@ -166,6 +166,7 @@ class S3BlobStore implements BlobStore {
     });
     return this.#call(`list ${query.prefix}`, "read", 0, options, async (abortSignal) => {
       const answer = await this.#client.send(command, { abortSignal });
+      given(answer.Name, `list ${query.prefix}`, "read");
       const entries = (answer.Contents ?? []).map((object) => ({
         key: object.Key ?? "",
         etag: object.ETag ?? "",
@@ -182,9 +183,10 @@ class S3BlobStore implements BlobStore {
       Prefix: "probes/",
       MaxKeys: 1,
     });
-    await this.#call("ping", "read", 0, options, (abortSignal) =>
-      this.#client.send(command, { abortSignal }),
-    );
+    await this.#call("ping", "read", 0, options, async (abortSignal) => {
+      const answer = await this.#client.send(command, { abortSignal });
+      given(answer.Name, "ping", "read");
+    });
   }
 
   async close(): Promise<void> {
@@ -208,7 +210,7 @@ class S3BlobStore implements BlobStore {
     return this.#call(`put ${key}`, "write", body.byteLength, options, async (abortSignal) => {
       try {
         const answer = await this.#client.send(command, { abortSignal });
-        return { status: "stored", etag: answer.ETag ?? "" };
+        return { status: "stored", etag: given(answer.ETag, `put ${key}`, "write") };
       } catch (error) {
         const failure = readFailure(error);
         if (!isConflict(failure)) throw error;
@@ -252,6 +254,15 @@ class S3BlobStore implements BlobStore {
       throw toBlobStoreError(error, `blob ${what}`, this.#bucket, effect);
     }
   }
+}
+
+/**
+ * What S3 puts in every such answer. Without it another server has answered, a proxy that is being mended for one, and its word
+ * must not pass for a body stored or a list that is empty.
+ */
+function given(value: string | undefined, what: string, effect: "read" | "write"): string {
+  if (value !== undefined && value !== "") return value;
+  throw foreignAnswer(`blob ${what}`, 200, { outcomeUnknown: effect === "write" });
 }
 
 /** Waits for a body no longer than the signal allows: the client minds it only until the head of the answer. */
