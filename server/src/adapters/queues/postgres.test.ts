@@ -108,6 +108,24 @@ describe.skipIf("reason" in found)(`with a real PostgreSQL${reason}`, () => {
     expect(await store.enqueue("q", ["a"], "pending")).toHaveLength(1);
   });
 
+  it("claims past items that another transaction is about to decide on, without waiting for it", async () => {
+    const store = await start("skipped", { statementTimeoutMs: 5_000 });
+    await store.create("q", Buffer.from("settings"));
+    await store.enqueue("q", ["a", "b", "c"], "pending");
+    const client = new pg.Client({ connectionString: await server.url("skipped") });
+    await client.connect();
+    try {
+      await client.query("begin");
+      await client.query("select from layer_queue_items where id = 'a' for update");
+      const request = { stage: "pending", claimStage: "busy", worker: "w", leaseMs: 60_000, limit: 2 };
+      expect((await store.claim("q", request)).map(({ id }) => id)).toEqual(["b", "c"]);
+      await client.query("rollback");
+      expect((await store.claim("q", request)).map(({ id }) => id)).toEqual(["a"]);
+    } finally {
+      await client.end();
+    }
+  });
+
   it.skipIf("url" in found)(
     "keeps what it acknowledged, and serves again, after the server was killed",
     async () => {
