@@ -96,6 +96,11 @@ export class Node {
     });
   }
 
+  /** The end of its last pause. */
+  get wokeAt(): number {
+    return this.#wakesAt;
+  }
+
   /** Sets its wall clock anew, as a host does that has asked for the time. @param ms ahead of the true one */
   setWall(ms: number): void {
     this.#wallMs = ms;

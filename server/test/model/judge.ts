@@ -9,7 +9,8 @@
  * 4. a refused write is never readable.
  * For fetches:
  * 5. a fetch is never older than the last write acknowledged before it began, through any replica;
- * 6. a write around the gateway is seen once a poll has had time to notice it.
+ * 6. a write around the gateway is seen once a poll has had time to notice it, unless upstream's last write may then be one of
+ *    the gateway's: upstream tells only of the last one, and not whose it was.
  */
 
 import type { Applied } from "./model-upstream.js";
@@ -44,8 +45,25 @@ interface Version {
   readonly row: Row | undefined;
 }
 
+interface WriteAround {
+  readonly namespace: string;
+  readonly version: number;
+  readonly at: number;
+  /** When upstream first told of it; undefined while it did not. */
+  toldAt: number | undefined;
+}
+
+interface Writing {
+  readonly from: number;
+  until: number;
+}
+
 /** How long after a write around the gateway a fetch may still miss it: a stable poll interval and the poll itself. */
 export const AROUND_MS = 75_000;
+/** How long after a pause an overdue poll may take. */
+const OVERDUE_POLL_MS = 10_000;
+/** A last write so long after one of the gateway's may be that one by another clock: the margin, and what clocks are set by. */
+const MISTAKABLE_MS = 1_000;
 
 export class Judge {
   reads = 0;
@@ -58,8 +76,10 @@ export class Judge {
   readonly #versions = new Map<string, Version[]>();
   /** The newest version of a row that a caller was told of. */
   readonly #acknowledged = new Map<string, number>();
-  /** Versions written around the gateway, not yet owed. */
-  readonly #around = new Map<string, { version: number; owedFrom: number }[]>();
+  /** Versions written around the gateway, by row. */
+  readonly #around = new Map<string, WriteAround[]>();
+  /** Writes of the gateway's callers, by namespace. */
+  readonly #writing = new Map<string, Writing[]>();
   readonly #ofWrite = new Map<number, { key: string; version: number }[]>();
 
   /** @param write the step whose request it was; undefined for a write around the gateway */
@@ -71,7 +91,8 @@ export class Judge {
       this.#versions.set(key, versions);
       const version = versions.length - 1;
       if (write === undefined) {
-        this.#around.set(key, [...(this.#around.get(key) ?? []), { version, owedFrom: at + AROUND_MS }]);
+        const around = { namespace, version, at, toldAt: undefined };
+        this.#around.set(key, [...(this.#around.get(key) ?? []), around]);
         continue;
       }
       this.#ofWrite.set(write, [...(this.#ofWrite.get(write) ?? []), { key, version }]);
@@ -82,6 +103,29 @@ export class Judge {
           `write ${write} stamped ${row.stamp} reached ${key} at ${at}, after a read at ${answered} was answered`,
         );
     }
+  }
+
+  /** A caller's write begins. @returns what to call when it was answered */
+  writing(namespace: string, at: number): (answeredAt: number) => void {
+    const writing: Writing = { from: at, until: Number.POSITIVE_INFINITY };
+    this.#writing.set(namespace, [...(this.#writing.get(namespace) ?? []), writing]);
+    return (answeredAt) => {
+      writing.until = answeredAt;
+    };
+  }
+
+  /** Upstream told when the last write of a namespace was. */
+  told(namespace: string, lastWriteAt: number, at: number): void {
+    for (const versions of this.#around.values())
+      for (const around of versions)
+        if (around.namespace === namespace && around.at === lastWriteAt) around.toldAt ??= at;
+  }
+
+  /** Whether a write around the gateway could pass for one of the gateway's for as long as upstream told of it. */
+  #isMistakable({ namespace, at, toldAt = at + AROUND_MS }: WriteAround): boolean {
+    return (this.#writing.get(namespace) ?? []).some(
+      ({ from, until }) => from <= toldAt && until >= at - MISTAKABLE_MS,
+    );
   }
 
   /** A write was answered with success: from now on every fetch owes it. */
@@ -136,11 +180,17 @@ export class Judge {
     }
   }
 
-  /** What a fetch that begins now owes: the newest acknowledged version of each id. */
-  owed(namespace: string, ids: readonly string[], now: number): number[] {
+  /**
+   * What a fetch that begins now owes: the newest acknowledged version of each id.
+   * @param wokeAt when its replica was paused last; until it has made up for a poll it may not know of writes around it
+   */
+  owed(namespace: string, ids: readonly string[], now: number, wokeAt: number): number[] {
+    const isAwake = now >= wokeAt + OVERDUE_POLL_MS;
     return ids.map((id) => {
       const key = `${namespace}/${id}`;
-      const around = (this.#around.get(key) ?? []).filter(({ owedFrom }) => owedFrom <= now);
+      const around = (this.#around.get(key) ?? []).filter(
+        (write) => isAwake && write.at + AROUND_MS <= now && !this.#isMistakable(write),
+      );
       return Math.max(this.#acknowledged.get(key) ?? 0, ...around.map(({ version }) => version));
     });
   }

@@ -54,6 +54,8 @@ export class ModelUpstream {
   readonly namespaces = new Map<string, Namespace>();
   /** Told of every write at the instant of its application. */
   onApplied: (applied: Applied, request: UpstreamRequest | undefined) => void = () => undefined;
+  /** Told of every time that metadata gives for the last write. */
+  onMetadata: (namespace: string, lastWriteAt: number) => void = () => undefined;
   /** Told of every query when it is served, with the rows as they truly are. */
   onQuery: (
     namespace: string,
@@ -133,7 +135,10 @@ export class ModelUpstream {
     const found = this.namespaces.get(namespace);
     if (found === undefined) return json(404, { error: `namespace ${namespace} was not found` });
     if (fate.trouble === "broken") return json(500, { error: "internal" });
-    if (rest === "metadata") return this.#metadata(found, fate);
+    if (rest === "metadata") {
+      this.onMetadata(namespace, found.lastWriteAt);
+      return this.#metadata(found, fate);
+    }
     if (rest === "schema") return json(200, schemaOf(found));
     if (rest === "query" && version === "v2") {
       this.onQuery(namespace, found.rows, body as QueryBody, request);

@@ -102,6 +102,8 @@ class Run {
         this.#applied += 1;
         this.#judge.applied(applied, request === undefined ? undefined : stepOf(request));
       });
+    this.#upstream.onMetadata = (namespace, lastWriteAt) =>
+      this.#judge.told(namespace, lastWriteAt, this.#simulation.now);
     this.#upstream.onQuery = (namespace, rows, body, request) =>
       this.#noteServed(namespace, rows, body, request);
     this.#cache = new ModelCache(this.#simulation);
@@ -190,14 +192,16 @@ class Run {
   async #call(step: Step & { kind: "write" | "query" | "fetch" }, { node, replica }: Place): Promise<void> {
     const requestId = `s${step.id}`;
     if (step.kind === "write") {
+      const answered = this.#judge.writing(step.namespace, this.#simulation.now);
       const status = await statusOf(replica.write(requestId, step.namespace, step.body));
+      answered(this.#simulation.now);
       if (status === 200) this.#judge.acknowledged(step.id);
       else if (status !== 500 && status !== 504) this.#judge.refused(step.id);
       return;
     }
     if (step.kind === "fetch") {
       this.#fetches += 1;
-      const owed = this.#judge.owed(step.namespace, step.ids, this.#simulation.now);
+      const owed = this.#judge.owed(step.namespace, step.ids, this.#simulation.now, node.wokeAt);
       const answer = await orRefusal(replica.fetch(requestId, step.namespace, step.ids));
       if (answer?.status !== 200) return;
       if (answer.cache === "hit") this.#hits += 1;
