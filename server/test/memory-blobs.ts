@@ -9,7 +9,7 @@ export interface MemoryBlobs extends BlobStore {
   /** Set to make every call fail. */
   failure: BlobStoreError["reason"] | undefined;
   /** Awaited by every put before it is applied: a test holds it back. */
-  beforePut: () => Promise<void>;
+  beforePut: (key: string) => Promise<void>;
 }
 
 export function createMemoryBlobs(): MemoryBlobs {
@@ -54,7 +54,7 @@ export function createMemoryBlobs(): MemoryBlobs {
 
   async function put(key: string, body: Uint8Array, holds: () => boolean): Promise<BlobPutOutcome> {
     count("put");
-    await blobs.beforePut();
+    await blobs.beforePut(key);
     if (!holds()) return { status: "conflict" };
     writes += 1;
     blobs.bodies.set(key, Buffer.from(body).toString());

@@ -51,7 +51,7 @@ describe("cached documents", () => {
     async () => {
       const { found, totals } = await explore({
         // The last one once found a hit from under an epoch that was being changed.
-        seeds: [...range(1, isLong ? 1_000 : 24), 244],
+        seeds: [...range(1, isLong ? 1_000 : 24), 244, 891],
         steps: STEPS,
         cache: true,
         createReplica: createModelReplica(),

@@ -59,6 +59,12 @@ const HELD_MS = 5_000;
 const ABANDONED_MS = 30_000;
 /** A flag that was renewed within as long has been there all the time, ms. */
 const UNBROKEN_MS = 20_000;
+/**
+ * Time a flag that nobody can know of yet is given to be stored, ms: over several tries of a store that loses some. A replica for
+ * which the cache and the blob store are both gone for longer acknowledges what others may not show until the flag is stored.
+ */
+const TELL_MS = 20_000;
+const TELL_PAUSE_MS = 250;
 /** Hits go on for as long without a look, ms; several may fail or be late. */
 const FRESH_MS = 2_500;
 const NAMESPACES_MAX = 10_000;
@@ -124,15 +130,25 @@ export function createEpochs(dependencies: EpochsDependencies): Epochs {
     entry.failures += 1;
     dirty.set(namespace, entry);
     if (flags === undefined) return;
-    const age = clock.monotonic() - entry.heldAt;
-    if (age >= HELD_MS) {
-      entry.holding ??= hold(namespace, entry);
-      await within(timers, FRESH_MS, entry.holding);
-      // Stored or not: by then the others have looked, or could not and have stopped.
-      if (age >= UNBROKEN_MS) entry.safeAt = Math.max(entry.safeAt, clock.monotonic() + FRESH_MS);
-    }
+    if (clock.monotonic() - entry.heldAt >= UNBROKEN_MS) {
+      await tell(namespace, entry);
+      // By then the others have looked, or could not and have stopped.
+      entry.safeAt = Math.max(entry.safeAt, clock.monotonic() + FRESH_MS);
+    } else if (clock.monotonic() - entry.heldAt >= HELD_MS) entry.holding ??= hold(namespace, entry);
     const leftMs = entry.safeAt - clock.monotonic();
     if (leftMs > 0) await pause(timers, leftMs);
+  }
+
+  /** Stores a flag that is not there, however often that fails at first. Never rejects. */
+  async function tell(namespace: string, entry: Dirty): Promise<void> {
+    const isTold = () => clock.monotonic() - entry.heldAt < UNBROKEN_MS;
+    const until = clock.monotonic() + TELL_MS;
+    for (;;) {
+      entry.holding ??= hold(namespace, entry);
+      await within(timers, Math.max(0, until - clock.monotonic()), entry.holding);
+      if (isTold() || clock.monotonic() >= until) return;
+      await pause(timers, TELL_PAUSE_MS);
+    }
   }
 
   /** Renews the durable flag. Never rejects. */

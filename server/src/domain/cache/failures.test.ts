@@ -11,6 +11,7 @@ import {
 } from "../../../test/cache-stage.js";
 import { Gate } from "../../../test/hand-time.js";
 import type { CacheCall, MemoryCache } from "../../../test/memory-cache.js";
+import { BlobStoreError } from "../../ports/blob-store.js";
 import { pause } from "../../timers.js";
 
 const upsert = (...rows: Record<string, unknown>[]) => ({ upsert_rows: rows });
@@ -251,6 +252,21 @@ describe("two replicas over one cache", () => {
       true,
       true,
     ]);
+  });
+
+  it("wait until the flag is stored, though the store refuses it at first", async () => {
+    const { stage, writer, reader } = await pair();
+    const { clock } = stage.time;
+    loseWrites(writer.cache);
+    const begunAt = clock.monotonic();
+    stage.blobs.beforePut = async (key) => {
+      if (key.startsWith("dirty/") && clock.monotonic() < begunAt + 7_000)
+        throw new BlobStoreError("unavailable", "the store fails on demand");
+    };
+    await ended(stage, writer.write(upsert({ id: "a", v: 2 })));
+    const ms = clock.monotonic() - begunAt;
+    expect([ms > 9_000, ms < 11_000]).toEqual([true, true]);
+    expect(await reader.fetch("a")).toMatchObject({ cache: "miss", attributes: { v: 2 } });
   });
 
   it("take over the flag of one that died, and forget what it could not say", async () => {
