@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -18,6 +18,21 @@ async function directory(): Promise<string> {
   directories.push(made);
   return made;
 }
+
+describe("files of lmdb", () => {
+  const isRoot = process.getuid?.() === 0;
+  it.skipIf(isRoot).each(["data.mdb", "lock.mdb"])(
+    `that may not be written are named: %s${isRoot ? " (skipped: root may write everywhere)" : ""}`,
+    async (name) => {
+      const here = await directory();
+      await openEnvironment(here).close();
+      await chmod(path.join(here, name), 0o400);
+      expect(() => openEnvironment(here)).toThrow(
+        `EACCES: permission denied, access '${path.join(here, name)}'`,
+      );
+    },
+  );
+});
 
 describe("transactions of this process", () => {
   it("are known of a directory until the last is over, whatever becomes of it", async () => {

@@ -1,6 +1,6 @@
 /** Opens lmdb files for the embedded stores, for any number of processes at once. */
 
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { getSystemErrorName } from "node:util";
 import { type Database, open, type RootDatabase, TransactionFlags } from "lmdb";
@@ -21,6 +21,7 @@ const byteEncoding = { encoding: "binary", keyEncoding: "binary" } as const;
  */
 export function openEnvironment(directory: string): Environment {
   mkdirSync(directory, { recursive: true });
+  checkAccess(directory);
   const environment: Environment = open({
     path: directory,
     ...byteEncoding,
@@ -38,6 +39,14 @@ export function openEnvironment(directory: string): Environment {
   // Opening may have set lmdb back itself; nobody should read what was before.
   guardSync(environment, order, () => undefined);
   return environment;
+}
+
+/** lmdb ends the process by a signal where it may not write one of its files. @throws EACCES, with its name */
+function checkAccess(directory: string): void {
+  for (const name of ["data.mdb", "lock.mdb"]) {
+    const file = path.join(directory, name);
+    if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK);
+  }
 }
 
 /** A commit that reaches no disk within this time, in ms, is given up on: lmdb tells nobody of a flush that failed. */
