@@ -1,10 +1,6 @@
 /** Writes `docs/config.md` from the server's own table of settings; `--check` compares and changes nothing. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { settings } from "../server/src/settings.js";
-import { ROOT } from "./running-gateway.js";
-
-const PATH = "docs/config.md";
+import { writeOrCheck } from "./made-page.js";
 
 const rows = Object.values(settings).map(
   ({ name, defaultText, unit, meaning }) => `| \`${name}\` | ${unit} | ${defaultText} | ${meaning} |`,
@@ -21,18 +17,4 @@ reported with its value and its rule, all of them together, before anything star
 ${rows.join("\n")}
 `;
 
-if (process.argv.includes("--check")) {
-  const stale = (() => {
-    try {
-      return readFileSync(join(ROOT, PATH), "utf8") !== page;
-    } catch {
-      return true;
-    }
-  })();
-  if (stale) {
-    process.stdout.write(`${PATH} is stale: run npm run docs:config\n`);
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(join(ROOT, PATH), page);
-}
+writeOrCheck("docs/config.md", page, "npm run docs:config");

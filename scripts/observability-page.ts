@@ -1,12 +1,8 @@
 /** Writes `docs/observability.md` from the server's own tables of metrics; `--check` compares and changes nothing. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { metricCatalogue } from "../server/src/metric-catalogue.js";
 import type { MetricDefinition, MetricFamily } from "../server/src/metric-tables/definition.js";
 import { processMetrics } from "../server/src/metric-tables/process.js";
-import { ROOT } from "./running-gateway.js";
-
-const PATH = "docs/observability.md";
+import { writeOrCheck } from "./made-page.js";
 
 const titles: Record<MetricFamily, string> = {
   query: "Queries, metadata and the watermark",
@@ -103,18 +99,4 @@ ${Object.keys(titles)
   .map((family) => section(family as MetricFamily))
   .join("\n")}`;
 
-if (process.argv.includes("--check")) {
-  const stale = (() => {
-    try {
-      return readFileSync(join(ROOT, PATH), "utf8") !== page;
-    } catch {
-      return true;
-    }
-  })();
-  if (stale) {
-    process.stdout.write(`${PATH} is stale: run npm run docs:metrics\n`);
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(join(ROOT, PATH), page);
-}
+writeOrCheck("docs/observability.md", page, "npm run docs:metrics");
