@@ -206,7 +206,7 @@ describe("the document cache", () => {
     expect(errors).toBeGreaterThan(0);
 
     cache.heal();
-    await expect.poll(() => fetchedFrom(2), { timeout: 10_000 }).toBe("hit");
+    await expect.poll(() => fetchedFrom(2)).toBe("hit");
     await expect.poll(() => up("document_cache")).toEqual([1]);
   });
 
@@ -245,13 +245,10 @@ describe("the document cache", () => {
     };
     const seen: unknown[] = [];
     await expect
-      .poll(
-        async () => {
-          seen.push(await title());
-          return seen.at(-1);
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        seen.push(await title());
+        return seen.at(-1);
+      })
       .toEqual(["hit", "new"]);
     expect(seen.map((entry) => (entry as string[])[1])).not.toContain("old");
   });
@@ -289,18 +286,18 @@ describe("the blob store", () => {
     expect(lines("a store does not answer")).toMatchObject([{ store: "blob store" }]);
     expect(await ids()).toEqual([1]);
     expect((await fetchDocument(1)).status).toBe(200);
-    await expect.poll(() => metric('layer_replica_state{state="degraded"}'), { timeout: 5_000 }).toEqual([1]);
+    await expect.poll(() => metric('layer_replica_state{state="degraded"}')).toEqual([1]);
 
     blobs.heal();
     await expect.poll(async () => (await healthOf("blob_store")).status).toBe("ok");
-    await expect.poll(() => metric('layer_replica_state{state="shared"}'), { timeout: 5_000 }).toEqual([1]);
+    await expect.poll(() => metric('layer_replica_state{state="shared"}')).toEqual([1]);
     expect((await write(2)).status).toBe(200);
   });
 
   it("whose answers get lost settles the doubt by reading back", async () => {
     const { blobs } = await start();
     blobs.fail({ kind: "unknown", times: 3 });
-    await expect.poll(async () => (await write(1)).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await write(1)).status).toBe(200);
     expect(await ids()).toEqual([1]);
   });
 });

@@ -69,7 +69,7 @@ describe("a gateway that serves", () => {
     expect(engine.length).toBeGreaterThan(0);
     gateway.child.kill(signal);
     expect(await gateway.exit).toBe(0);
-    await expect.poll(() => engine.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => engine.filter(isAlive)).toEqual([]);
   });
 
   it("keeps its engine through the Ctrl-C that reaches both, until it has drained", async () => {
@@ -88,7 +88,7 @@ describe("a gateway that serves", () => {
     const engine = childrenOf(gateway.child.pid);
     gateway.child.kill("SIGKILL");
     await gateway.exit;
-    await expect.poll(() => engine.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => engine.filter(isAlive)).toEqual([]);
   });
 
   it("never prints a key of the operator's own", async () => {
@@ -137,9 +137,9 @@ describe("draining", () => {
     const ready = async () => (await fetch(`${url}/ready`)).status;
     const marker = path.join(folder, "draining");
     await writeFile(marker, "");
-    await expect.poll(ready, { timeout: 5_000 }).toBe(503);
+    await expect.poll(ready).toBe(503);
     await rm(marker);
-    await expect.poll(ready, { timeout: 5_000 }).toBe(200);
+    await expect.poll(ready).toBe(200);
   });
 });
 
@@ -197,7 +197,7 @@ describe("the engine alone", () => {
   it("serves Turbopuffer's wire until it is told to stop", async () => {
     const engine = run({}, "engine");
     const url = () => /on (http:\S+)/.exec(engine.stdout())?.[1];
-    await expect.poll(url, { timeout: 15_000 }).toBeTruthy();
+    await expect.poll(url).toBeTruthy();
     const answer = await fetch(`${url()}/v1/namespaces`, { headers: { authorization: "Bearer tpuf_local" } });
     expect(answer.status).toBe(200);
     engine.child.kill("SIGTERM");
@@ -208,7 +208,7 @@ describe("the engine alone", () => {
     const faults = JSON.stringify([{ kind: "status", status: 429, retryAfterSeconds: 7, times: 1 }]);
     const engine = run({ LAYER_ENGINE_FAULTS: faults }, "engine");
     const url = () => /on (http:\S+)/.exec(engine.stdout())?.[1];
-    await expect.poll(url, { timeout: 15_000 }).toBeTruthy();
+    await expect.poll(url).toBeTruthy();
     const list = () => fetch(`${url()}/v1/namespaces`, { headers: { authorization: "Bearer tpuf_local" } });
     const first = await list();
     expect([first.status, first.headers.get("retry-after")]).toEqual([429, "7"]);
@@ -224,7 +224,7 @@ describe("the engine alone", () => {
   it("listens on the port of --port, also when PORT or LAYER_ENGINE_PORT says another", async () => {
     const port = await freePort();
     const engine = run({ PORT: String(port), LAYER_ENGINE_PORT: "1" }, "engine", "--port", String(port));
-    await expect.poll(() => engine.stdout(), { timeout: 15_000 }).toContain(`http://127.0.0.1:${port}`);
+    await expect.poll(() => engine.stdout()).toContain(`http://127.0.0.1:${port}`);
     expect((await fetch(`http://127.0.0.1:${port}/v1/namespaces`)).status).toBe(401);
     engine.child.kill("SIGTERM");
     expect(await engine.exit).toBe(0);

@@ -50,17 +50,11 @@ describe("two gateways in front of one upstream", () => {
     });
     expect((await upsert(first, "shared", [1])).status).toBe(200);
     await layerOf(second, "shared");
-    await expect
-      .poll(async () => (await layerOf(second, "shared")).stable_as_of, { timeout: 15_000 })
-      .not.toBeNull();
+    await expect.poll(async () => (await layerOf(second, "shared")).stable_as_of).not.toBeNull();
     expect(await replicaOf(second)).toEqual({ kind: "shared", status: "ok", others: 1 });
     const written = Date.now();
-    await expect
-      .poll(async () => (await idsOf(second, "shared")).ids, { timeout: 15_000, interval: 50 })
-      .toEqual([1]);
-    await expect
-      .poll(async () => (await layerOf(second, "shared")).stable_as_of, { timeout: 15_000 })
-      .toBeGreaterThan(written);
+    await expect.poll(async () => (await idsOf(second, "shared")).ids, { interval: 50 }).toEqual([1]);
+    await expect.poll(async () => (await layerOf(second, "shared")).stable_as_of).toBeGreaterThan(written);
 
     expect((await upsert(first, "shared", [2])).status).toBe(200);
     await expect.poll(async () => (await layerOf(second, "shared")).is_stable).toBe(false);
@@ -68,7 +62,7 @@ describe("two gateways in front of one upstream", () => {
     expect(during.ids).toEqual([1]);
     expect(during.stableAsOf).toBeGreaterThan(written);
     await expect
-      .poll(() => idsOf(second, "shared"), { timeout: 15_000 })
+      .poll(() => idsOf(second, "shared"))
       .toMatchObject({ ids: [1, 2], stableAsOf: expect.any(Number) });
   }, 60_000);
 });
@@ -103,7 +97,7 @@ describe("a gateway whose object store goes away", () => {
     await expect
       .poll(async () => (await upsert(gateway, "n", [1])).status, { timeout: 20_000, interval: 200 })
       .toBe(200);
-    await expect.poll(async () => (await replicaOf(gateway)).status, { timeout: 15_000 }).toBe("ok");
+    await expect.poll(async () => (await replicaOf(gateway)).status).toBe("ok");
     expect((await idsOf(gateway, "n")).ids).toEqual([1]);
   }, 90_000);
 });

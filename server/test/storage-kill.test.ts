@@ -176,7 +176,7 @@ describe("a writer that is killed", () => {
           await client.query(`select pid from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`)
         ).rows;
-      await expect.poll(open, { timeout: 10_000 }).toEqual([]);
+      await expect.poll(open).toEqual([]);
       await client.end();
     }
 

@@ -104,9 +104,9 @@ describe("an Aerospike cluster that is dead", () => {
     expect(existsSync(up)).toBe(false);
     await writeFile(up, "");
     const connected = async () => (await call.health()).aerospike;
-    await expect.poll(connected, { timeout: 10_000 }).toMatchObject({ connected: true, generation: 1 });
+    await expect.poll(connected).toMatchObject({ connected: true, generation: 1 });
     expect((await call.health()).stores.document_cache?.status).toBe("ok");
-    await expect.poll(() => readAtOnce(call), { timeout: 10_000 }).toBe("hit");
+    await expect.poll(() => readAtOnce(call)).toBe("hit");
 
     await rm(up);
     expect(await readAtOnce(call)).toBe("miss-on-error");

@@ -104,12 +104,12 @@ describe("a gateway with a blob store on S3", () => {
       const fault = { kind: "slow-down" as const, method: "GET", times: Number.POSITIVE_INFINITY };
       proxy.inject(fault);
       const since = () => lostSince(stores.reports.blobStore);
-      await expect.poll(since, { timeout: 10_000 }).toBeGreaterThanOrEqual(before);
+      await expect.poll(since).toBeGreaterThanOrEqual(before);
       const first = since();
       await new Promise((resolve) => setTimeout(resolve, 3 * WATCH_MS));
       expect(since()).toBe(first);
       fault.times = 0;
-      await expect.poll(since, { timeout: 10_000 }).toBeUndefined();
+      await expect.poll(since).toBeUndefined();
     } finally {
       await proxy.close();
     }
@@ -157,9 +157,9 @@ describe.skipIf("reason" in found)(`a gateway with a queue on PostgreSQL${reason
     const before = Date.now();
     await server.kill();
     const since = () => lostSince(stores.reports.queueStore);
-    await expect.poll(since, { timeout: 10_000 }).toBeGreaterThanOrEqual(before);
+    await expect.poll(since).toBeGreaterThanOrEqual(before);
     await server.start();
-    await expect.poll(since, { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(since).toBeUndefined();
     expect(await stores.queueStore?.create("pipeline", new Uint8Array())).toBe("created");
   });
 
@@ -220,7 +220,7 @@ describe("a gateway with Aerospike", () => {
     expect(stores.reports.aerospike()).toMatchObject({ connected: false, generation: 1 });
     aerospike.isUp = true;
     await expect
-      .poll(() => stores.reports.aerospike(), { timeout: 10_000 })
+      .poll(() => stores.reports.aerospike())
       .toEqual({ connected: true, generation: 2, last_error: expect.stringContaining("-8") });
   });
 });

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 async function start(env: Record<string, string> = {}): Promise<string> {
   gateway = await startGateway({ env: { LAYER_WORKERS: "2", LAYER_VALIDATE_RESPONSES: "true", ...env } });
-  await expect.poll(() => logged("workers serve").length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => logged("workers serve").length).toBe(1);
   return gateway.url;
 }
 
@@ -154,7 +154,7 @@ describe("workers", () => {
     const { workers, engine } = below();
     expect([workers.length, engine.length]).toEqual([2, 1]);
     gateway?.process.kill("SIGKILL");
-    await expect.poll(() => [...workers, ...engine].filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => [...workers, ...engine].filter(isAlive)).toEqual([]);
   });
 
   it("find the engine where it listens after it was killed", { timeout: 40_000 }, async () => {
@@ -162,15 +162,12 @@ describe("workers", () => {
     await write(url, 1);
     process.kill(below().engine[0] as number, "SIGKILL");
     await expect
-      .poll(
-        async () => {
-          const answers = await Promise.all(
-            Array.from({ length: 4 }, () => fetch(`${url}/ready`, { headers: { connection: "close" } })),
-          );
-          return answers.every(({ status }) => status === 200) && (await write(url, 2));
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        const answers = await Promise.all(
+          Array.from({ length: 4 }, () => fetch(`${url}/ready`, { headers: { connection: "close" } })),
+        );
+        return answers.every(({ status }) => status === 200) && (await write(url, 2));
+      })
       .toBe(true);
   });
 });

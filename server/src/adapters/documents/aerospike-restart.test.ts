@@ -63,7 +63,7 @@ describe("an Aerospike server that was started again", () => {
     cluster.isUp = false;
     await expect(cache.get("s", ["a"], [])).rejects.toMatchObject({ reason: "failed" });
     cluster.isUp = true;
-    await expect.poll(() => cache.health().state, { timeout: 2_000 }).toBe("up");
+    await expect.poll(() => cache.health().state).toBe("up");
     expect(await isServed(cache)).toBe(false);
     expect(events.at(-1)).toEqual({ kind: "restored", connection: 2, emptied: true });
   });
@@ -72,7 +72,7 @@ describe("an Aerospike server that was started again", () => {
     const { open, crash } = stage();
     const [idle, other] = [await open(), await open({ watchMs: 60_000 })];
     const epoch = await crash(idle.cache);
-    await expect.poll(() => idle.events.length, { timeout: 2_000 }).toBe(1);
+    await expect.poll(() => idle.events.length).toBe(1);
     expect(idle.events).toEqual([{ kind: "restored", connection: 2, emptied: true }]);
     for (const { cache } of [idle, other]) expect(await isServed(cache)).toBe(false);
     const next = await other.cache.ensureEpoch("s");
@@ -93,7 +93,7 @@ describe("an Aerospike server that was started again", () => {
     const { clock, open, crash } = stage();
     const { cache, events } = await open();
     await crash(cache);
-    await expect.poll(() => events.length, { timeout: 2_000 }).toBe(1);
+    await expect.poll(() => events.length).toBe(1);
     const epoch = await cache.ensureEpoch("s");
     const skewed = { now: () => clock.now() + 5_000, monotonic: clock.monotonic };
     const other = await open({ clock: skewed });
@@ -127,6 +127,6 @@ describe("an Aerospike server that was started again", () => {
     const { cluster, open } = stage();
     const { events } = await open();
     cluster.evicted = 7;
-    await expect.poll(() => events, { timeout: 2_000 }).toEqual([{ kind: "dropped", cause: "evicted" }]);
+    await expect.poll(() => events).toEqual([{ kind: "dropped", cause: "evicted" }]);
   });
 });

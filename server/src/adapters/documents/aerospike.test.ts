@@ -121,8 +121,7 @@ describe("Aerospike document cache", () => {
     attributes: bytes("{}"),
     ...fields,
   });
-  const isUp = (cache: DocumentCache) =>
-    expect.poll(() => cache.health().state, { timeout: 2_000 }).toBe("up");
+  const isUp = (cache: DocumentCache) => expect.poll(() => cache.health().state).toBe("up");
 
   describe("error codes", () => {
     it.each([

@@ -103,7 +103,7 @@ describe("embedded queue store", () => {
         environment.resetReadTxn();
         return database.getKeysCount({});
       });
-    await expect.poll(left, { timeout: 5_000 }).toEqual([0, 0, 0, 0, 0]);
+    await expect.poll(left).toEqual([0, 0, 0, 0, 0]);
     await environment.close();
   });
 

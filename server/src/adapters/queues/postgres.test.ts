@@ -68,7 +68,7 @@ describe.skipIf("reason" in found)(`with a real PostgreSQL${reason}`, () => {
           "select (select count(*) from layer_queue_items) as items, (select count(*) from layer_queue_dropped) as dropped",
         )
       ).rows[0];
-    await expect.poll(left, { timeout: 10_000 }).toEqual({ items: "0", dropped: "0" });
+    await expect.poll(left).toEqual({ items: "0", dropped: "0" });
     await client.end();
   });
 

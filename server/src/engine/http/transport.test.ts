@@ -197,7 +197,7 @@ describe("body limits", () => {
     unread.destroy();
     unread.on("error", () => {});
     const isServed = async () => expect((await post(body, {}, "answers/query")).status).toBe(200);
-    await vi.waitFor(isServed, { timeout: 10_000 });
+    await vi.waitFor(isServed, { timeout: 20_000 });
     expect((await post(body, {}, "answers/query")).status).toBe(200);
     await close();
   });
@@ -248,7 +248,7 @@ describe("queries of one namespace under way at once", () => {
       );
     const statuses = () => Array.from(received.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status));
     say("GET", "/v1/namespaces", "");
-    await vi.waitFor(() => expect(statuses()).toEqual([200]));
+    await expect.poll(statuses).toEqual([200]);
     return { say, statuses, received: () => received, end: () => socket.destroy() };
   }
 
@@ -259,9 +259,7 @@ describe("queries of one namespace under way at once", () => {
     const connections = await Promise.all(Array.from({ length: 20 }, () => connection(port)));
     // All are there before the server looks again.
     for (const { say } of connections) say("POST", "/v2/namespaces/busy/query", '{"limit":1}');
-    await vi.waitFor(() => {
-      for (const { statuses } of connections) expect(statuses()).toHaveLength(2);
-    });
+    await expect.poll(() => connections.every(({ statuses }) => statuses().length === 2)).toBe(true);
     const last = connections.map(({ statuses }) => statuses()[1]);
     expect(last.filter((status) => status === 200)).toHaveLength(18);
     expect(last.filter((status) => status === 429)).toHaveLength(2);

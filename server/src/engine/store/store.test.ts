@@ -251,7 +251,7 @@ describe("the directory lock", () => {
       const [said] = (await once(parent.stdout, "data")) as [Buffer];
       const pid = Number(said.toString());
       const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8");
-      await expect.poll(stat, { timeout: 10_000 }).toContain(") Z ");
+      await expect.poll(stat).toContain(") Z ");
       await leaveOwner({ pid, startedAt: stat().split(" ")[21] });
       await taken();
     } finally {
