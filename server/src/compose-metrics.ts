@@ -7,8 +7,8 @@ import { type CallObserver, type EndedCall, observeCalls } from "./adapters/obse
 import type { Clock } from "./clock.js";
 import type { ReplicaState } from "./domain/consistency/replica.js";
 import type { Domain } from "./domain/create-domain.js";
-import type { ReportedStore } from "./domain/health.js";
-import type { StoreState } from "./domain/store-watch.js";
+import type { ReportedStore } from "./domain/health/health.js";
+import type { StoreState } from "./domain/health/store-watch.js";
 import type { BodyBudget } from "./http/body-budget.js";
 import type { DrainState } from "./http/drain.js";
 import type { Metrics } from "./metrics.js";

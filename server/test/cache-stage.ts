@@ -2,7 +2,7 @@
 
 import type { RequestContext } from "../src/domain/context.js";
 import { createDomain, type Domain } from "../src/domain/create-domain.js";
-import type { Relay } from "../src/domain/relay.js";
+import type { Relay } from "../src/domain/forwarding/relay.js";
 import type { BlobStore } from "../src/ports/blob-store.js";
 import type { DocumentCache } from "../src/ports/document-cache.js";
 import { type HandTime, handTime } from "./hand-time.js";

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { connectS3BlobStore } from "../src/adapters/blobs/s3.js";
-import { parseFenced } from "../src/domain/fenced-blob.js";
+import { parseFenced } from "../src/domain/replicas/fenced-blob.js";
 import type { S3Server } from "./running-s3.js";
 import { startS3 } from "./s3-server.js";
 

@@ -10,10 +10,10 @@ import { writeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { openS3BlobStore } from "../src/adapters/blobs/s3.js";
 import { systemClock } from "../src/clock.js";
-import { createFencedBlob } from "../src/domain/fenced-blob.js";
-import { createLeases, type Lease, LeaseLost } from "../src/domain/leases.js";
-import { createMembership } from "../src/domain/membership.js";
-import { createPartitionOwner } from "../src/domain/partitions.js";
+import { createFencedBlob } from "../src/domain/replicas/fenced-blob.js";
+import { createLeases, type Lease, LeaseLost } from "../src/domain/replicas/leases.js";
+import { createMembership } from "../src/domain/replicas/membership.js";
+import { createPartitionOwner } from "../src/domain/replicas/partitions.js";
 
 const [endpoint = "", bucket = "", name = "", ttl = "", count = ""] = process.argv.slice(2);
 const ttlMs = Number(ttl);

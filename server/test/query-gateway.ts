@@ -1,8 +1,8 @@
 /** The queries of a gateway over a scripted upstream, with whatever is known of the namespace. */
 
 import type { NamespaceView } from "../src/domain/consistency/view.js";
-import { createQueries } from "../src/domain/queries.js";
-import type { SeedResolver } from "../src/domain/seed-resolver.js";
+import { createQueries } from "../src/domain/queries/queries.js";
+import type { SeedResolver } from "../src/domain/queries/seed-resolver.js";
 import { AppError } from "../src/errors.js";
 import type { Upstream } from "../src/ports/upstream.js";
 import { answerText, contextWith, type Script, scriptedUpstream } from "./upstream-double.js";

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compose, type Gateway } from "../src/compose.js";
 import type { OptionalPackages } from "../src/compose-stores.js";
 import { parseConfig } from "../src/config.js";
-import type { ReportedStore } from "../src/domain/health.js";
+import type { ReportedStore } from "../src/domain/health/health.js";
 import { StartError } from "../src/errors.js";
 import { createLog } from "../src/log.js";
 import { AerospikeDouble } from "./aerospike-double.js";

@@ -1,7 +1,7 @@
 /** What keeps background work going: a step of the leases every few seconds, and a look for jobs to carry on. */
 
 import type { Jobs } from "../domain/jobs/create-jobs.js";
-import { LEASE_TTL_MS } from "../domain/leases.js";
+import { LEASE_TTL_MS } from "../domain/replicas/leases.js";
 import type { Log } from "../log.js";
 import { BlobStoreError } from "../ports/blob-store.js";
 import { createLoop } from "./loop.js";

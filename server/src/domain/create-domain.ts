@@ -15,18 +15,18 @@ import {
 } from "./consistency/create-consistency.js";
 import { eventualPolicy } from "./consistency/view.js";
 import { createWatermarkRecords } from "./consistency/watermark-records.js";
-import { createDocuments } from "./documents.js";
-import { createIdTypes } from "./id-types.js";
+import { createDocuments } from "./documents/documents.js";
+import { createIdTypes } from "./documents/id-types.js";
 import { createBackgroundReads } from "./jobs/background-reads.js";
 import { createJobs, type Jobs } from "./jobs/create-jobs.js";
 import { createSnapshotMirror } from "./jobs/snapshot-mirror.js";
-import { createListing } from "./listing.js";
-import { createNamespaces } from "./namespaces.js";
+import { createWarming } from "./jobs/warming.js";
+import { createListing } from "./namespaces/listing.js";
+import { createNamespaces } from "./namespaces/namespaces.js";
 import type { Documents, Namespaces, Queries, Warming, Writes } from "./operations.js";
-import { createQueries } from "./queries.js";
-import type { RandomHex } from "./trace-context.js";
-import { createWarming } from "./warming.js";
-import { createWrites } from "./writes.js";
+import { createQueries } from "./queries/queries.js";
+import type { RandomHex } from "./queries/trace-context.js";
+import { createWrites } from "./writes/writes.js";
 
 export interface Domain {
   writes: Writes;

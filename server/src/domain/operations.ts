@@ -7,7 +7,7 @@
  */
 
 import type { RequestContext } from "./context.js";
-import type { Relay } from "./relay.js";
+import type { Relay } from "./forwarding/relay.js";
 
 export interface Writes {
   /**

@@ -1,7 +1,7 @@
 /** Liveness and readiness. */
 
 import type { RequestContext } from "../domain/context.js";
-import type { HealthReports } from "../domain/health.js";
+import type { HealthReports } from "../domain/health/health.js";
 import type { HealthHandlers } from "../generated/handlers.js";
 
 export function createHealthHandlers(health: HealthReports): HealthHandlers<RequestContext> {

@@ -1,7 +1,7 @@
 /** What the gateway measures of itself. */
 
 import type { RequestContext } from "../domain/context.js";
-import type { Exposition } from "../domain/exposition.js";
+import type { Exposition } from "../domain/health/exposition.js";
 import type { MetricsHandlers } from "../generated/handlers.js";
 
 export function createMetricsHandlers(exposition: Exposition): MetricsHandlers<RequestContext> {

@@ -2,7 +2,7 @@
 
 import type { RequestContext } from "../../src/domain/context.js";
 import { createDomain, type Domain } from "../../src/domain/create-domain.js";
-import type { Relay } from "../../src/domain/relay.js";
+import type { Relay } from "../../src/domain/forwarding/relay.js";
 import { LOCAL_KEY } from "../../src/settings.js";
 import { randomOf } from "./history.js";
 import type { ShownRow } from "./judge.js";

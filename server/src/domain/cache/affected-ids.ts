@@ -5,7 +5,7 @@ import { isSet, type JsonMember, type JsonObject, memberText } from "../../lang/
 import { Splice } from "../../lang/json-splice.js";
 import { ObjectEdit } from "../../lang/object-edit.js";
 import type { UpstreamAnswer } from "../../ports/upstream.js";
-import { readAnswer } from "../answer.js";
+import { readAnswer } from "../forwarding/answer.js";
 import { idText } from "./write-ids.js";
 
 export interface AffectedIds {

@@ -15,7 +15,7 @@ import {
   type CachePart,
   CacheUnavailable,
 } from "../../ports/document-cache.js";
-import type { OriginDocument } from "../document-reads.js";
+import type { OriginDocument } from "../documents/document-reads.js";
 import type { CacheCalls } from "./cache-guard.js";
 import type { Epochs } from "./epochs.js";
 import {

@@ -4,9 +4,9 @@
 
 import { mapConcurrently } from "../concurrently.js";
 import type { RequestContext } from "../context.js";
-import type { DocumentReads, OriginDocument } from "../document-reads.js";
-import { typedId } from "../ids.js";
-import type { Relay } from "../relay.js";
+import type { DocumentReads, OriginDocument } from "../documents/document-reads.js";
+import { typedId } from "../documents/ids.js";
+import type { Relay } from "../forwarding/relay.js";
 import {
   type CachedDocument,
   type CachedDocuments,

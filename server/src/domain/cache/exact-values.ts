@@ -4,7 +4,7 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import type { AttributeClass } from "../id-types.js";
+import type { AttributeClass } from "../documents/id-types.js";
 
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;

@@ -15,7 +15,7 @@ import type { UpstreamAnswer } from "../../ports/upstream.js";
 import { type Timers, within } from "../../timers.js";
 import type { WriteOutcome } from "../consistency/write-holds.js";
 import type { RequestContext } from "../context.js";
-import type { WriteInspection } from "../write-inspection.js";
+import type { WriteInspection } from "../writes/write-inspection.js";
 import { withoutAffectedIds } from "./affected-ids.js";
 import type { Epochs } from "./epochs.js";
 import type { MirroredTypes } from "./mirrored-types.js";

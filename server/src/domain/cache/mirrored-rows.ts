@@ -2,7 +2,7 @@
 
 import { JsonCursor } from "../../lang/json-cursor.js";
 import { JsonElements } from "../../lang/json-elements.js";
-import type { AttributeClass, NamespaceTypes } from "../id-types.js";
+import type { AttributeClass, NamespaceTypes } from "../documents/id-types.js";
 import { isReservedAttribute, isVectorAttribute, stampAttribute } from "../reserved.js";
 import { exactJson, isExactText } from "./exact-values.js";
 import type { RowOutcome } from "./pending-records.js";

@@ -4,7 +4,7 @@ import type { Clock } from "../../clock.js";
 import { AppError } from "../../errors.js";
 import { BoundedCache } from "../bounded-cache.js";
 import type { RequestContext } from "../context.js";
-import type { IdTypes, NamespaceTypes } from "../id-types.js";
+import type { IdTypes, NamespaceTypes } from "../documents/id-types.js";
 import type { WriteOutline } from "./write-outline.js";
 
 /** Types of a namespace, and the epoch under which they hold. */

@@ -10,7 +10,7 @@ import type { Clock } from "../../clock.js";
 import type { CachedRecord, CacheWrite } from "../../ports/document-cache.js";
 import { CacheUnavailable } from "../../ports/document-cache.js";
 import { pause, type Timers } from "../../timers.js";
-import type { OriginDocument } from "../document-reads.js";
+import type { OriginDocument } from "../documents/document-reads.js";
 import type { CacheCalls } from "./cache-guard.js";
 import type { CachedDocuments } from "./cached-documents.js";
 import { decodeMark, encodeMark, type RecordMark } from "./record-mark.js";

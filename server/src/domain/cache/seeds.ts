@@ -1,8 +1,8 @@
 /** `nearest_to_id`: the point in the middle of documents' vectors, from the cache where it has them. */
 
 import { AppError } from "../../errors.js";
-import { UpstreamRefused } from "../relay.js";
-import type { SeedResolver } from "../seed-resolver.js";
+import { UpstreamRefused } from "../forwarding/relay.js";
+import type { SeedResolver } from "../queries/seed-resolver.js";
 import type { CachedReads, ReadPart } from "./cached-reads.js";
 import { type StoredVector, vectorNumbers } from "./stored-vector.js";
 

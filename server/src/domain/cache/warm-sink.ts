@@ -1,6 +1,6 @@
 /** The cache as a warm job fills it. */
 
-import type { OriginDocument } from "../document-reads.js";
+import type { OriginDocument } from "../documents/document-reads.js";
 import type { OriginRow } from "../jobs/origin-pages.js";
 import type { Epochs } from "./epochs.js";
 import type { PageFill } from "./page-fill.js";

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { JsonCursor } from "../../lang/json-cursor.js";
-import { type IdType, isUintText, typedId } from "../ids.js";
+import { type IdType, isUintText, typedId } from "../documents/ids.js";
 import { ROWS_MAX, type RowSpans, type Span, type WriteOutline } from "./write-outline.js";
 
 /** What a write does with a row. */

@@ -12,7 +12,7 @@
 import type { Clock } from "../../clock.js";
 import { AppError } from "../../errors.js";
 import type { BlobStore } from "../../ports/blob-store.js";
-import { createMembership, MEMBER_TTL_MS, type MemberState } from "../membership.js";
+import { createMembership, MEMBER_TTL_MS, type MemberState } from "../replicas/membership.js";
 import type { WriteHolds } from "./write-holds.js";
 
 /** What the others said, as of the last look. */

@@ -12,9 +12,9 @@
 import type { Clock } from "../../clock.js";
 import type { Upstream, UpstreamAnswer } from "../../ports/upstream.js";
 import { mapConcurrently } from "../concurrently.js";
-import { namespacePath } from "../forwarding.js";
+import { namespacePath } from "../forwarding/forwarding.js";
+import { isSuccess } from "../forwarding/relay.js";
 import type { BackgroundReads } from "../jobs/background-reads.js";
-import { isSuccess } from "../relay.js";
 import { LastWrites } from "./last-writes.js";
 import { readObserved } from "./observed-metadata.js";
 import { createPollQueue } from "./poll-queue.js";

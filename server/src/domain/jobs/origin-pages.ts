@@ -6,11 +6,11 @@
 import { JsonCursor } from "../../lang/json-cursor.js";
 import { membersAt, memberText } from "../../lang/json-members.js";
 import type { Upstream, UpstreamAnswer } from "../../ports/upstream.js";
-import { readAnswer } from "../answer.js";
-import type { StoredAttributes } from "../document-reads.js";
-import { namespacePath } from "../forwarding.js";
-import { idFromJson } from "../ids.js";
-import { isSuccess } from "../relay.js";
+import type { StoredAttributes } from "../documents/document-reads.js";
+import { idFromJson } from "../documents/ids.js";
+import { readAnswer } from "../forwarding/answer.js";
+import { namespacePath } from "../forwarding/forwarding.js";
+import { isSuccess } from "../forwarding/relay.js";
 import type { BackgroundReads } from "./background-reads.js";
 
 export interface OriginRow {

@@ -1,9 +1,9 @@
 /** What a warm job learns of its namespace before the first page: one poll, whose answer also tells how many rows there are. */
 
 import { memberValue } from "../../lang/json-members.js";
-import { readAnswer } from "../answer.js";
 import type { Watcher } from "../consistency/watcher.js";
-import { isSuccess } from "../relay.js";
+import { readAnswer } from "../forwarding/answer.js";
+import { isSuccess } from "../forwarding/relay.js";
 import { OriginRefused } from "./origin-pages.js";
 import type { WarmStart } from "./warm-runner.js";
 
