@@ -245,6 +245,13 @@ describe("analysis of text", () => {
     expect(await found({})).toEqual([word === inflected, true]);
   });
 
+  it("71 drops Romanian stop words in either spelling of their letters", async () => {
+    const ns = await textNamespace({ 1: "și şi copil" }, { language: "romanian", remove_stopwords: true });
+    const isFound = async (query: string) =>
+      (await t.ids(ns, { rank_by: ["content", "BM25", query], limit: 1 })).length === 1;
+    expect([await isFound("și"), await isFound("şi"), await isFound("copil")]).toEqual([false, false, true]);
+  });
+
   it("71 refuses options out of range by name", async () => {
     for (const [options, name] of [
       [{ k1: 0 }, "k1"],

@@ -83,6 +83,17 @@ describe("groups, diversity and order", () => {
     ]);
   });
 
+  it.each([
+    ["nope", '"nope" not found in schema'],
+    ["vector", '"vector" is a vector'],
+  ])("64 counts no rows by the attribute %s", async (attribute, message) => {
+    const ns = t.fresh();
+    await t.write(ns, { upsert_rows: [{ id: 1, vector: [1] }], distance_metric: "euclidean_squared" });
+    const limit = { total: 1, per: { attributes: [attribute], limit: 1 } };
+    const { status, body } = await t.query(ns, { rank_by: ["id", "asc"], limit });
+    expect([status, body.error]).toEqual([400, expect.stringContaining(`limit.per attribute ${message}`)]);
+  });
+
   it("65 orders by several attributes", async () => {
     const ns = await shop();
     const rank_by = [

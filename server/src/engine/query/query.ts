@@ -91,8 +91,13 @@ export function bindQuery(
 
 function checkPer(limit: Limit, schema: Schema): void {
   for (const name of limit.per?.attributes ?? []) {
-    if (name !== "id" && !schema.attributes.has(name)) {
-      throw badRequest(`limit.per attribute "${name}" not found in schema`);
+    if (name === "id") continue;
+    const attribute = schema.attributes.get(name);
+    if (attribute === undefined) throw badRequest(`limit.per attribute "${name}" not found in schema`);
+    if (attribute.type.kind === "vector") {
+      throw badRequest(
+        `limit.per attribute "${name}" is a vector; rows are counted by attributes of other types`,
+      );
     }
   }
 }

@@ -42,5 +42,10 @@ const LISTS: Readonly<Record<Language, readonly string[]>> = {
 
 /** The language's stop words, lower-case. */
 export function stopWords(language: Language): ReadonlySet<string> {
-  return new Set(LISTS[language]);
+  const words = LISTS[language];
+  // The list has letters with a cedilla, as old character sets do; Romanian is written with a comma below.
+  if (language === "romanian") {
+    return new Set([...words, ...words.map((word) => word.replaceAll("ş", "ș").replaceAll("ţ", "ț"))]);
+  }
+  return new Set(words);
 }
