@@ -75,7 +75,9 @@ describe("the TypeScript samples run as written", () => {
     await installAsTheGuideSays("clients/typescript/README.md", project);
   }, INSTALL_TIMEOUT_MS);
 
-  const samples = ["README.md", "clients/typescript/README.md"].flatMap((file) => samplesOf(file, ["ts"]));
+  const samples = ["README.md", "clients/typescript/README.md", "docs/reads.md"].flatMap((file) =>
+    samplesOf(file, ["ts"]),
+  );
 
   it.each(samples)("$name", { timeout: SAMPLE_TIMEOUT_MS }, async ({ text }) => {
     const file = join(project, `sample-${Math.random().toString(36).slice(2)}.mts`);
