@@ -90,6 +90,18 @@ for (const file of files) {
   }
 }
 
+const reasons = readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8").split("## Dependencies")[1] ?? "";
+for (const file of files.filter((each) => /(^|\/)package\.json$/.test(each))) {
+  const { dependencies, devDependencies, peerDependencies } = JSON.parse(
+    readFileSync(join(ROOT, file), "utf8"),
+  );
+  for (const name of Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }))
+    if (!name.startsWith("@types/") && !reasons.includes(`\`${name}\``))
+      findings.push(
+        `${file}: ${name} has no reason in the table of ARCHITECTURE.md, "Dependencies"; give it one`,
+      );
+}
+
 if (findings.length > 0) {
   process.stdout.write(`${findings.join("\n")}\n`);
   process.exit(1);
