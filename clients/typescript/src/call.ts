@@ -85,8 +85,8 @@ export interface WaitOptions<Job> extends Omit<CallOptions<false>, "withPerf"> {
   delayFactor?: number | undefined;
   /** The longest pause in milliseconds, unless the server asks for a longer one. Default 5,000. */
   maxDelay?: number | undefined;
-  /** Called with the job after every answer. What it throws ends the wait. */
-  onProgress?: ((job: Job) => void) | undefined;
+  /** Called with the job after every answer, and waited for where it is async. What it throws ends the wait. */
+  onProgress?: ((job: Job) => unknown) | undefined;
 }
 
 export type QueryValue = string | number | bigint | boolean | readonly (string | number | bigint | boolean)[];

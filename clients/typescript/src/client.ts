@@ -36,10 +36,14 @@ export class Hevlayer extends Operations {
     this.#options = options;
   }
 
-  /** A client with some options changed; the others, and the `fetch` with its connections, are shared. */
+  /**
+   * A client with some options changed; the others, and the `fetch` with its connections, are shared. `headers` are added to
+   * those there are.
+   */
   withOptions(options: HevlayerOptions): Hevlayer {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const derived = new Hevlayer({ ...this.#options, ...Object.fromEntries(given) });
+    const headers = { ...this.#options.headers, ...options.headers };
+    const derived = new Hevlayer({ ...this.#options, ...Object.fromEntries(given), headers });
     derived.#runtime.shareHealth(this.#runtime);
     return derived;
   }

@@ -37,6 +37,8 @@ describe("resolveConfig", () => {
     [{ LAYER_GATEWAY_URL: "localhost" }, "LAYER_GATEWAY_URL"],
     [{ TURBOPUFFER_API_URL: "ftp://x" }, "TURBOPUFFER_API_URL"],
     [{ LAYER_GATEWAY_URL: "http://u:p@host" }, "LAYER_GATEWAY_URL"],
+    [{ LAYER_GATEWAY_URL: "http://host/?" }, "LAYER_GATEWAY_URL must not hold a query"],
+    [{ LAYER_GATEWAY_URL: "http://host#" }, "LAYER_GATEWAY_URL must not hold a query"],
   ])("refuses the environment %o and names %s", (env, name) => {
     expect(() => resolveConfig({}, env)).toThrow(name);
     expect(() => resolveConfig({}, env)).toThrow(ConfigError);
@@ -91,6 +93,18 @@ describe("Hevlayer", () => {
     expect(asked.map(({ url, headers }) => [url, headers.get("authorization")])).toEqual([
       ["http://a/health", "Bearer second"],
     ]);
+  });
+
+  it("adds the headers of a derived client to those there are", async () => {
+    const asked: Request[] = [];
+    const fetch = async (request: Request): Promise<Response> => {
+      asked.push(request);
+      return Response.json({ status: "ok" });
+    };
+    const client = new Hevlayer({ fetch, headers: { "x-a": "1", "x-b": "1" } });
+    await client.withOptions({ headers: { "X-B": "2", "x-c": "2" } }).getHealth();
+    const sent = asked[0]?.headers;
+    expect(["x-a", "x-b", "x-c"].map((name) => sent?.get(name))).toEqual(["1", "2", "2"]);
   });
 
   it("refuses an option it does not know", () => {

@@ -151,8 +151,8 @@ function url({ name, value }: Sourced, fallback: string): string {
   if (parsed.username !== "" || parsed.password !== "") {
     throw new ConfigError(`${name} must not hold credentials; give the key on its own`);
   }
-  if (parsed.search !== "" || parsed.hash !== "")
-    throw new ConfigError(`${name} must not hold a query or a fragment`);
+  // A bare "?" or "#" shows in neither part, and would swallow every path.
+  if (/[?#]/.test(value)) throw new ConfigError(`${name} must not hold a query or a fragment`);
   return value.replace(/\/+$/, "");
 }
 

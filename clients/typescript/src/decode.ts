@@ -6,7 +6,7 @@ import type { Exchange } from "./perf.js";
 import { responseWithoutSecrets, withoutSecrets } from "./redact.js";
 
 /** A replaced byte in an id or an attribute would be data that nobody wrote. */
-const STRICT = new TextDecoder("utf-8", { fatal: true });
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads text leniently: bytes that are not UTF-8 are replaced. */
 export function decodeText(bytes: Uint8Array): string {

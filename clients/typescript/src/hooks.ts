@@ -33,32 +33,36 @@ export interface ErrorEvent extends CallEvent {
   readonly durationMs: number;
 }
 
+/** Functions that are called on the way. An async one is not waited for. */
 export interface Hooks {
   /** Before each request. */
-  onRequest?: ((event: CallEvent) => void) | undefined;
+  onRequest?: ((event: CallEvent) => unknown) | undefined;
   /** After each complete answer, of any status. */
-  onResponse?: ((event: ResponseEvent) => void) | undefined;
+  onResponse?: ((event: ResponseEvent) => unknown) | undefined;
   /** Before the pause between two attempts. */
-  onRetry?: ((event: RetryEvent) => void) | undefined;
+  onRetry?: ((event: RetryEvent) => unknown) | undefined;
   /** When a call fails for good. */
-  onError?: ((event: ErrorEvent) => void) | undefined;
+  onError?: ((event: ErrorEvent) => unknown) | undefined;
 }
 
 interface ErrorLog {
   error(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
-/** Calls a hook if there is one; what it throws is logged and dropped. */
+/** Calls a hook if there is one; what it throws, or rejects with where it is async, is logged and dropped. */
 export function notify<E>(
-  hook: ((event: E) => void) | undefined,
+  hook: ((event: E) => unknown) | undefined,
   makeEvent: () => E,
   logger: ErrorLog,
 ): void {
   if (!hook) return;
-  try {
-    hook(makeEvent());
-  } catch (error) {
+  const drop = (error: unknown) =>
     logger.error("a hook failed", { error: error instanceof Error ? error.message : String(error) });
+  try {
+    // An async hook is not waited for, but a rejection that nobody handles would end the process.
+    void Promise.resolve(hook(makeEvent())).catch(drop);
+  } catch (error) {
+    drop(error);
   }
 }
 

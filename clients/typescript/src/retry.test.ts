@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { APIConnectionError, APITimeoutError, apiError, retryAfterMs } from "./errors.js";
-import { isUnsent, retryDelay } from "./retry.js";
+import { isTimeout, isUnsent, retryDelay } from "./retry.js";
 
 const answered = (status: number, headers: Record<string, string> = {}, body: unknown = {}) =>
   apiError({ status, headers: new Headers(headers), text: JSON.stringify(body) }, { operationId: "op" });
@@ -96,6 +96,20 @@ describe("retryAfterMs", () => {
   it("goes on to Retry-After when retry-after-ms is no number", () => {
     for (const bad of ["-5", "soon", ""])
       expect(retryAfterMs(new Headers({ "retry-after-ms": bad, "retry-after": "2" }))).toBe(2000);
+  });
+});
+
+describe("isTimeout", () => {
+  const failed = (code: string) => Object.assign(new Error(code), { code });
+
+  it.each(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"])("knows %s", (code) => {
+    expect(isTimeout(new TypeError("fetch failed", { cause: failed(code) }))).toBe(true);
+  });
+
+  it("needs every address of a name to have timed out", () => {
+    expect(isTimeout(new AggregateError([failed("ETIMEDOUT"), failed("ETIMEDOUT")]))).toBe(true);
+    expect(isTimeout(new AggregateError([failed("ETIMEDOUT"), failed("ECONNREFUSED")]))).toBe(false);
+    expect(isTimeout(failed("ECONNRESET"))).toBe(false);
   });
 });
 

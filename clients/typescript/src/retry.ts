@@ -77,6 +77,25 @@ export function isUnsent(error: unknown): boolean {
   return false;
 }
 
+/** Limits of the system and of Node's fetch, shorter than those of a call where that has long ones. */
+const TIMEOUT_CODES: ReadonlySet<unknown> = new Set([
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+]);
+
+/** Whether a limit below the client's own ended an attempt. */
+export function isTimeout(error: unknown): boolean {
+  for (let current: unknown = error, depth = 0; current instanceof Error && depth < 8; depth++) {
+    if (current instanceof AggregateError && current.errors.length > 0)
+      return current.errors.every(isTimeout);
+    if (TIMEOUT_CODES.has((current as { code?: unknown }).code)) return true;
+    current = current.cause;
+  }
+  return false;
+}
+
 function isCertificateCode(code: string): boolean {
   return (
     code.startsWith("ERR_TLS_") ||

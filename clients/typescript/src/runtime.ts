@@ -30,7 +30,7 @@ import { Pages } from "./pages.js";
 import { buildPerf, type Exchange, type LayerResponse } from "./perf.js";
 import { responseWithoutSecrets, withoutSecrets } from "./redact.js";
 import { buildRequest } from "./request.js";
-import { isUnsent, retryDelay, sleep } from "./retry.js";
+import { isTimeout, isUnsent, retryDelay, sleep } from "./retry.js";
 import { Transport, type WireRequest } from "./transport.js";
 import { waitForJob } from "./wait.js";
 
@@ -239,7 +239,8 @@ export class Runtime implements Caller {
       return new ResponseError(`${name}: ${failure.message}`, { ...context, response });
     }
     const cause = withoutSecrets(failure instanceof Error ? failure.cause : failure, this.#secrets());
-    return new APIConnectionError(`${name}: no complete answer: ${rootMessage(cause)}`, {
+    const Kind = isTimeout(failure) ? APITimeoutError : APIConnectionError;
+    return new Kind(`${name}: no complete answer: ${rootMessage(cause)}`, {
       ...context,
       cause,
     });

@@ -54,7 +54,7 @@ export async function waitForJob<Job>(
     );
     if ("job" in look) {
       job = look.job;
-      onProgress?.(job);
+      await onProgress?.(job);
       const context = { ...contextOf(operation), attempts: polls };
       if (ended(operation.wait, job, context)) return job;
     }

@@ -166,6 +166,7 @@ describe("answers", () => {
   it.each([
     ["bytes that are no UTF-8", Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d])],
     ["UTF-16", Buffer.from('{"status":"ok"}', "utf16le")],
+    ["a byte order mark", '\ufeff{"status":"ok"}'],
   ])("reports %s as a ResponseError instead of changing data", async (_name, body) => {
     const client = await clientFor({}, { body });
     expect(await failure(client.getHealth())).toBeInstanceOf(ResponseError);
@@ -304,6 +305,15 @@ describe("time and cancelling", () => {
     expect(error).toBeInstanceOf(APIConnectionError);
     expect(String(error)).toContain("ECONNREFUSED");
   });
+
+  it("takes a limit of fetch itself for a timeout, as of a connection that hangs", async () => {
+    const slow = Object.assign(new Error("Connect Timeout Error"), { code: "UND_ERR_CONNECT_TIMEOUT" });
+    const fetch = () => Promise.reject(new TypeError("fetch failed", { cause: slow }));
+    const client = new Hevlayer({ fetch, maxRetries: 0 });
+    const error = await failure(client.getHealth());
+    expect(error).toBeInstanceOf(APITimeoutError);
+    expect(String(error)).toContain("getHealth: no complete answer: Connect Timeout Error");
+  });
 });
 
 describe("compressing", () => {
@@ -361,5 +371,21 @@ describe("hooks", () => {
     const client = await clientFor({ hooks: { onRequest }, logger }, { body: { status: "ok" } });
     expect((await client.getHealth()).status).toBe("ok");
     expect(errors).toEqual(["a hook failed"]);
+  });
+
+  it("that reject are logged too and do not end the process", async () => {
+    const errors: unknown[] = [];
+    const logger = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (_message: string, fields?: object) => errors.push(fields),
+    };
+    const onResponse = async (): Promise<void> => {
+      throw new Error("broken async hook");
+    };
+    const client = await clientFor({ hooks: { onResponse }, logger }, { body: { status: "ok" } });
+    expect((await client.getHealth()).status).toBe("ok");
+    await expect.poll(() => errors).toEqual([{ error: "broken async hook" }]);
   });
 });

@@ -114,6 +114,21 @@ describe("waiting for a warm job", () => {
     expect((await outcome(scripted(job("running", 0)).client, { onProgress })).error).toBe(fed);
   });
 
+  it("waits for an async callback, and ends with what it rejects with", async () => {
+    const told: number[] = [];
+    const onProgress = async ({ progress }: WarmJob) => {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      told.push(progress);
+    };
+    const { client, at } = scripted(job("running", 0.1), job("completed", 1));
+    await outcome(client, { onProgress });
+    expect(told).toEqual([0.1, 1]);
+    expect(at[1]).toBeGreaterThanOrEqual(1000);
+    const fed = new Error("enough");
+    const reject = () => Promise.reject(fed);
+    expect((await outcome(scripted(job("running", 0)).client, { onProgress: reject })).error).toBe(fed);
+  });
+
   it("throws a failed job with the job", async () => {
     const { client } = scripted(job("running", 0.5), job("failed", 0.5, { error: "page 3 was lost" }));
     const { error } = await outcome(client);
