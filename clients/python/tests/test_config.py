@@ -97,6 +97,9 @@ def test_a_blank_key_means_none_and_a_blank_url_is_not_given_whatever_the_enviro
         ("max_retries", 1.5, "^max_retries must be an integer"),
         ("headers", {"bad name": "x"}, "^header name 'bad name'"),
         ("headers", {"": "x"}, "^header name ''"),
+        ("base_url", "http://host/?", "^base_url may not carry a query or fragment"),
+        ("base_url", "http://host#", "^base_url may not carry a query or fragment"),
+        ("timeout", 1e10, "^timeout must be at most 2147483 seconds"),
         ("headers", {"Ü": "x"}, "^header name 'Ü'"),
         ("headers", ["x-a"], "^headers must be a mapping, not list"),
         ("headers", {"Authorization": "line"}, "^header 'Authorization' cannot be given: api_key sets it"),
@@ -133,6 +136,7 @@ def test_an_unusable_option_is_named_and_its_secret_is_not_shown(
         ("HEVLAYER_TIMEOUT_MS", "1.5"),
         ("HEVLAYER_TIMEOUT_MS", "1_000"),
         ("HEVLAYER_TIMEOUT_MS", "-1"),
+        ("HEVLAYER_TIMEOUT_MS", "9" * 5000),
         ("HEVLAYER_MAX_RETRIES", "-1"),
         ("HEVLAYER_MAX_RETRIES", "1.5"),
         ("HEVLAYER_MAX_RETRIES", "101"),
@@ -226,7 +230,7 @@ def test_closing_a_derived_client_leaves_the_first_open(
     server.answer(Answer(json={"status": "ok"}))
     with Hevlayer(**options) as client:
         client.get_health()
-        opened = client._transport._owned  # type: ignore[attr-defined]
+        opened = client._transport._open()  # type: ignore[attr-defined]
         client.with_options(timeout=1).close()
         assert not opened.is_closed
     assert opened.is_closed

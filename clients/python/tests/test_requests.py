@@ -7,7 +7,9 @@ import ctypes
 import gzip
 import math
 import platform
+from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -240,7 +242,11 @@ def test_finite_numbers_whose_sum_overflows_are_sent(
     [
         ({"upsert_rows": [{"id": "a", "blob": b"bytes"}]}, r"upsert_rows\[0\]\.blob of row 'a' is bytes"),
         ({"upsert_rows": [{"id": "a", 1: "x"}]}, r"upsert_rows\[0\].* has the key 1"),
-        ({"upsert_rows": [{"id": "a", "x": object()}]}, "the body cannot be encoded"),
+        (
+            {"upsert_rows": [{"id": "z"}, {"id": "a", "x": {"y": [1, object()]}}]},
+            r"upsert_rows\[1\]\.x\.y\[1\] of row 'a' cannot be encoded: .*object",
+        ),
+        ({"upsert_columns": {"id": [1], "t": ["\ud800"]}}, r"upsert_columns\.t\[0\] of row 1 cannot be"),
     ],
 )
 def test_values_without_a_json_form_are_refused(
@@ -248,6 +254,29 @@ def test_values_without_a_json_form_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         driver.call(options, "write_namespace", "products", body)
+
+
+class Days(array.array):  # type: ignore[type-arg]
+    """Dates as numpy has them: a buffer of bytes, a dtype, and NaT, which differs from itself."""
+
+    dtype = SimpleNamespace(kind="M")
+
+    def __ne__(self, other: object) -> Any:
+        return SimpleNamespace(any=lambda: 255 in self)
+
+    def astype(self, unit: str) -> SimpleNamespace:
+        assert unit == "datetime64[us]"
+        return SimpleNamespace(tolist=lambda: [datetime(2024, 1, day, tzinfo=UTC) for day in self])
+
+
+def test_dates_of_numpy_are_sent_as_dates_and_not_as_their_bytes(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json=WRITTEN))
+    driver.call(options, "write_namespace", "p", {"upsert_columns": {"id": [1], "at": Days("B", [2])}})
+    assert server.requests[0].json == {"upsert_columns": {"id": [1], "at": ["2024-01-02T00:00:00Z"]}}
+    with pytest.raises(ConfigError, match=r"upsert_columns\.at is NaT"):
+        driver.call(options, "write_namespace", "p", {"upsert_columns": {"at": Days("B", [255])}})
 
 
 def test_a_cycle_in_a_body_is_refused(driver: Driver, options: dict[str, Any]) -> None:

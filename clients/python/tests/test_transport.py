@@ -17,6 +17,7 @@ from hevlayer import (
     APIConnectionError,
     AsyncHevlayer,
     BadRequestError,
+    ConfigError,
     Hevlayer,
     HttpRequest,
     HttpResponse,
@@ -122,16 +123,68 @@ def test_a_forked_child_opens_connections_of_its_own(server: ScriptedServer) -> 
     script = (
         "import os, sys; from hevlayer import Hevlayer\n"
         "client = Hevlayer(base_url=sys.argv[1])\n"
-        "client.get_health(); parent = client._transport._owned\n"
+        "client.get_health(); parent = client._transport._open()\n"
         "child = os.fork()\n"
         "if child == 0:\n"
-        "    same = (client.get_health(), client._transport._owned is parent)[1]\n"
+        "    same = (client.get_health(), client._transport._open() is parent)[1]\n"
         "    os._exit(1 if same else 0)\n"
         "_, status = os.waitpid(child, 0)\n"
         "assert client.get_health().status == 'ok'\n"
         "client.close(); sys.exit(os.waitstatus_to_exitcode(status))\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, server.url], check=True, timeout=30)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_while_a_thread_opens_connections_does_not_hang_the_child(server: ScriptedServer) -> None:
+    server.answer(OK)
+    script = (
+        "import os, signal, sys, threading; from hevlayer import Hevlayer\n"
+        "client = Hevlayer(base_url=sys.argv[1]); transport = client._transport\n"
+        "library, opening, forked = transport._httpx, threading.Event(), threading.Event()\n"
+        "class Slow:\n"
+        "    def Client(self, **options):\n"
+        "        opening.set(); forked.wait(20)\n"
+        "        return library.Client(**options)\n"
+        "transport._httpx = Slow()\n"
+        "thread = threading.Thread(target=client.get_health); thread.start(); opening.wait(20)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    signal.alarm(15); transport._httpx = library\n"
+        "    os._exit(0 if client.get_health().status == 'ok' else 1)\n"
+        "_, status = os.waitpid(child, 0); forked.set(); thread.join()\n"
+        "client.close(); sys.exit(abs(os.waitstatus_to_exitcode(status)))\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script, server.url], check=True, timeout=60)
+
+
+def test_event_loops_that_have_ended_leave_no_connections_behind(server: ScriptedServer) -> None:
+    server.answer(OK)
+    script = (
+        "import asyncio, gc, os, sys; from hevlayer import AsyncHevlayer\n"
+        "client = AsyncHevlayer(base_url=sys.argv[1])\n"
+        "async def use(): return (await client.get_health()).status\n"
+        "for _ in range(12): assert asyncio.run(use()) == 'ok'\n"
+        "gc.collect(); held = len(client._transport._owned)\n"
+        "sys.exit(f'{held} pools are held' if held > 1 else 0)\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script, server.url], check=True, timeout=60)
+
+
+def test_cookies_are_not_kept(driver: Driver, options: dict[str, Any], server: ScriptedServer) -> None:
+    server.answer(Answer(json={"status": "ok"}, headers={"set-cookie": "session=1; Path=/"}))
+    driver.calls(options, lambda client: client.get_health(), lambda client: client.get_health())
+    assert ["cookie" in request.headers for request in server.requests] == [False, False]
+
+
+def test_an_http_client_of_the_wrong_kind_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="http_client is an async one, which needs an AsyncHevlayer"):
+        Hevlayer(http_client=httpx2.AsyncClient())
+    with httpx2.Client() as blocking, pytest.raises(ConfigError, match="http_client is a blocking one"):
+        AsyncHevlayer(http_client=blocking)
+    for client in (5, httpx2.Client, "http://proxy"):
+        with pytest.raises(ConfigError, match="http_client must be an httpx client or a transport"):
+            Hevlayer(http_client=client)  # type: ignore[arg-type]
 
 
 def test_an_oversized_answer_is_refused_and_not_asked_for_again(

@@ -23,7 +23,13 @@ async def use_async(client: AsyncHevlayer) -> None:
     async for item in client.iter_namespaces(timeout=5):
         assert_type(item, NamespaceSummary)
 
+class Array:
+    # As those of numpy look to a type checker before Python 3.12: no buffer.
+    def tolist(self) -> list[float]:
+        return []
+
 def use(client: Hevlayer) -> None:
+    client.query_namespace("products", {"vector": Array(), "top_k": 3})
     body: WriteRequest = {"upsert_rows": [{"id": 1, "vector": array.array("f", [0.5])}], "deletes": ["a", 2]}
     client.write_namespace("products", body)
     client.write_namespace("products", {"delete_by_filter": ["brand", "Eq", "Acme"]}, extra_body={"new": 1})

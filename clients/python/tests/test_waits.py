@@ -88,6 +88,24 @@ def test_progress_is_told_after_every_answer(
     assert told == [0.1, 0.6, 1]
 
 
+def test_an_async_callback_is_awaited_by_the_async_client_and_refused_by_the_other(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer, waits: list[float]
+) -> None:
+    server.answer(job("running", 0.1), job("completed", 1))
+    told: list[float] = []
+
+    async def tell(seen: Any) -> None:
+        await asyncio.sleep(0)
+        told.append(seen.progress)
+
+    if driver.mode == "async":
+        assert wait(driver, options, on_progress=tell).status == "completed"
+        assert told == [0.1, 1]
+    else:
+        with pytest.raises(ConfigError, match="getWarmJob: on_progress is async"):
+            wait(driver, options, on_progress=tell)
+
+
 def test_what_the_callback_raises_ends_the_wait(
     driver: Driver, options: dict[str, Any], server: ScriptedServer, waits: list[float]
 ) -> None:

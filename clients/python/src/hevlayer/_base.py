@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ._call import Method
     from ._retry import Safe
-    from ._wait import Look, Pause
+    from ._wait import Look, Pause, Told
     from ._wait import Outcome as WaitOutcome
 
 T = TypeVar("T")
@@ -107,6 +107,8 @@ class BaseClient(Generic[TransportT]):
             headers=headers,
         )
         self._shared = _Shared(GatewayHealth(), Environment())
+        if http_client is not None:
+            self._check_http_client(http_client)
         self._owns_transport = http_client is None or isinstance(http_client, HttpxClient)
         if http_client is None or isinstance(http_client, HttpxClient):
             self._transport = self._over_httpx(http_client)
@@ -116,6 +118,11 @@ class BaseClient(Generic[TransportT]):
     @staticmethod
     def _over_httpx(client: HttpxClient | None) -> TransportT:
         """The transport over an httpx client, one of its own when there is none."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _check_http_client(client: Any) -> None:
+        """ConfigError for what surely cannot send for this client."""
         raise NotImplementedError
 
     @property
@@ -212,7 +219,7 @@ class BaseClient(Generic[TransportT]):
         on_progress: Callable[[T], object] | None,
         pace: tuple[float, float, float],
         options: CallOptions,
-    ) -> Generator[Look | Pause, WaitOutcome[T], T]:
+    ) -> Generator[Look | Pause | Told, WaitOutcome[T], T]:
         return waiting(
             operation,
             on_progress=on_progress,
@@ -227,6 +234,11 @@ class BaseClient(Generic[TransportT]):
         if not with_perf:
             return data
         return LayerResponse(data, answer.perf(self._shared.environment.clock))
+
+
+def check_sends(client: Any) -> None:
+    if isinstance(client, type) or not callable(getattr(client, "send", None)):
+        raise ConfigError(f"http_client must be an httpx client or a transport, not {client!r:.80}")
 
 
 _SAFE_BY_METHOD: Final[Mapping[str, Safe]] = {"GET": "read", "PUT": "idempotent", "DELETE": "idempotent"}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._base import BaseClient, as_response, split_options, undescribed_operation
-from ._errors import HevlayerError, ResponseError
+from ._base import BaseClient, as_response, check_sends, split_options, undescribed_operation
+from ._errors import ConfigError, HevlayerError, ResponseError
 from ._transport import (
     AsyncHttpxTransport,
     AsyncTransport,
@@ -19,7 +20,7 @@ from ._transport import (
     Transport,
     TransportFailure,
 )
-from ._wait import Pause
+from ._wait import Pause, Told, refuse_async_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,12 @@ class SyncClient(BaseClient[Transport]):
     @staticmethod
     def _over_httpx(client: HttpxClient | None) -> Transport:
         return HttpxTransport(client)
+
+    @staticmethod
+    def _check_http_client(client: Any) -> None:
+        check_sends(client)
+        if iscoroutinefunction(client.send):
+            raise ConfigError("http_client is an async one, which needs an AsyncHevlayer")
 
     def request(
         self,
@@ -108,6 +115,8 @@ class SyncClient(BaseClient[Transport]):
         try:
             while True:
                 step = steps.send(outcome)
+                if isinstance(step, Told):
+                    refuse_async_callback(operation, step)
                 if isinstance(step, Pause):
                     time.sleep(step.seconds)
                     outcome = None
@@ -149,6 +158,16 @@ class AsyncClient(BaseClient[AsyncTransport]):
     @staticmethod
     def _over_httpx(client: HttpxClient | None) -> AsyncTransport:
         return AsyncHttpxTransport(client)
+
+    @staticmethod
+    def _check_http_client(client: Any) -> None:
+        check_sends(client)
+        if (
+            hasattr(client, "close")
+            and not hasattr(client, "aclose")
+            and not iscoroutinefunction(client.send)
+        ):
+            raise ConfigError("http_client is a blocking one, which needs a Hevlayer")
 
     async def request(
         self,
@@ -218,6 +237,10 @@ class AsyncClient(BaseClient[AsyncTransport]):
         try:
             while True:
                 step = steps.send(outcome)
+                if isinstance(step, Told):
+                    await step.running
+                    outcome = None
+                    continue
                 if isinstance(step, Pause):
                     await asyncio.sleep(step.seconds)
                     outcome = None

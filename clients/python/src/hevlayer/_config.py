@@ -25,6 +25,8 @@ DEFAULT_MAX_RETRIES: Final = 3
 CONNECT_TIMEOUT_S: Final = 5.0
 """Share of the attempt timeout that connecting may take."""
 MAX_RETRIES_MAX: Final = 100
+SECONDS_MAX: Final = 2_147_483
+"""Longer limits overflow the timers of some systems; every Layer client has about this bound."""
 SECRET_LENGTH_MIN: Final = 4
 
 LOG_LEVELS: Final[Mapping[str, int]] = {
@@ -188,6 +190,8 @@ def check_seconds(value: float, name: str) -> float:
         raise ConfigError(f"{name} must be a number of seconds, not {value!r}")
     if not math.isfinite(value) or value <= 0:
         raise ConfigError(f"{name} must be a finite number of seconds above 0, not {value!r}")
+    if value > SECONDS_MAX:
+        raise ConfigError(f"{name} must be at most {SECONDS_MAX} seconds, not {value!r}")
     return float(value)
 
 
@@ -244,7 +248,8 @@ def _url(given: str | None, option: str, env: Mapping[str, str], variable: str, 
         raise ConfigError(f"{name} must be an http or https address with a host")
     if parts.username is not None or parts.password is not None:
         raise ConfigError(f"{name} may not carry a user or password; give the key as an option")
-    if parts.query or parts.fragment:
+    # A bare "?" or "#" shows in neither part, and would swallow every path.
+    if "?" in url or "#" in url:
         raise ConfigError(f"{name} may not carry a query or fragment")
     return url
 
@@ -267,8 +272,11 @@ def _timeout(env: Mapping[str, str]) -> float:
     text = env.get("HEVLAYER_TIMEOUT_MS", "").strip()
     if not text:
         return DEFAULT_TIMEOUT_S
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ConfigError(f"HEVLAYER_TIMEOUT_MS must be a whole number of milliseconds above 0, not {text!r}")
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= SECONDS_MAX * 1000:
+        raise ConfigError(
+            f"HEVLAYER_TIMEOUT_MS must be a whole number of milliseconds above 0 and at most "
+            f"{SECONDS_MAX * 1000}, not {text!r:.40}"
+        )
     return int(text) / 1000
 
 

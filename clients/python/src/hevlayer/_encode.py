@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -30,13 +30,20 @@ _ITEM_FORMATS: Final = frozenset("fdbBhHiIlLqQ?")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-class NumberBuffer(Protocol):
-    """Numbers behind the buffer protocol: `array.array`, `memoryview`, numpy arrays.
-
-    Sent as a list of numbers.
-    """
-
+class _Buffer(Protocol):
     def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
+class _Array(Protocol):
+    # numpy's stubs give its arrays a buffer from Python 3.12 on only.
+    def tolist(self) -> Any: ...
+
+
+NumberBuffer: TypeAlias = _Buffer | _Array
+"""Numbers behind the buffer protocol: `array.array`, `memoryview`, numpy arrays.
+
+Sent as a list of numbers.
+"""
 
 
 class _Refused(Exception):
@@ -47,6 +54,11 @@ class _Refused(Exception):
         self.why = why
         self.path: list[str | int] = []
         self.row_id: str | int | None = None
+
+    def as_error(self, operation_id: str) -> ConfigError:
+        place = "".join(_step(step) for step in reversed(self.path)).lstrip(".") or "body"
+        row = f" of row {self.row_id!r}" if self.row_id is not None else ""
+        return ConfigError(f"{operation_id}: {place}{row} {self.why}")
 
 
 def plain_body(operation_id: str, body: Any) -> Any:
@@ -59,9 +71,7 @@ def plain_body(operation_id: str, body: Any) -> Any:
     try:
         return _plain(body, DEPTH_MAX)
     except _Refused as refused:
-        place = "".join(_step(step) for step in reversed(refused.path)).lstrip(".") or "body"
-        row = f" of row {refused.row_id!r}" if refused.row_id is not None else ""
-        raise ConfigError(f"{operation_id}: {place}{row} {refused.why}") from None
+        raise refused.as_error(operation_id) from None
 
 
 def encode_json(operation_id: str, body: Any) -> bytes:
@@ -69,6 +79,10 @@ def encode_json(operation_id: str, body: Any) -> bytes:
     try:
         return _ENCODER.encode(body)
     except (TypeError, ValueError, OverflowError) as error:
+        try:
+            _find_unencodable(body)
+        except _Refused as refused:
+            raise refused.as_error(operation_id) from error
         raise ConfigError(f"{operation_id}: the body cannot be encoded: {error}") from error
 
 
@@ -137,6 +151,27 @@ def _scalar(operation_id: str, name: str, value: Any) -> str:
     )
 
 
+def _find_unencodable(value: Any) -> None:
+    """Raise _Refused for the innermost value that the encoder does not take, with the path to it."""
+    try:
+        _ENCODER.encode(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        parts: Iterable[tuple[str | int, Any]] = ()
+        if isinstance(value, dict):
+            parts = value.items()
+        elif isinstance(value, list | tuple):
+            parts = enumerate(value)
+        for step, item in parts:
+            try:
+                _find_unencodable(item)
+            except _Refused as refused:
+                if isinstance(value, dict):
+                    _note_row(refused, value)
+                refused.path.append(step)
+                raise
+        raise _Refused(f"cannot be encoded: {error}") from None
+
+
 def _plain(value: Any, depth: int) -> Any:
     kind = type(value)
     if kind in _PLAIN:
@@ -201,6 +236,9 @@ def _plain_other(value: Any, depth: int) -> Any:
         return str(value)
     if isinstance(value, bytes | bytearray):
         raise _Refused("is bytes; encode it as text first, or pass an array of numbers")
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if kind in ("M", "m"):
+        return _plain(_numpy_dates(value, kind), depth)
     numbers = _buffer_numbers(value)
     if numbers is not None:
         return _plain(numbers, depth)
@@ -220,6 +258,15 @@ def _plain_number(value: Any) -> Any:
         _finite(float(value))
         return value
     return _finite(float(value))
+
+
+def _numpy_dates(value: Any, kind: str) -> Any:
+    """The datetimes of a numpy datetime64 or an array of them; its buffer shows their bytes."""
+    if kind == "m":
+        raise _Refused("is a span of time, which has no JSON form")
+    if (value != value).any():  # what NaT is told by
+        raise _Refused("is NaT, which JSON cannot carry")
+    return value.astype("datetime64[us]").tolist()
 
 
 def _buffer_numbers(value: Any) -> Any:

@@ -27,6 +27,7 @@ from ._errors import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from http.cookiejar import CookieJar
 
 RESPONSE_BYTES_MAX: Final = 512 * 1024 * 1024
 """Largest decoded response body, the same as the gateway's own limit on requests."""
@@ -124,16 +125,23 @@ class HttpxClient(Protocol):
     def send(self) -> Callable[..., Any]: ...
 
 
+class _Pool:
+    """The connections of one process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.client: Any = None
+
+
 class HttpxTransport:
     """Sync transport over `httpx2.Client`. Connections opened before a fork are not used after it."""
 
     def __init__(self, client: HttpxClient | None = None) -> None:
         self._injected = client
         self._httpx: Any = _import_httpx() if client is None else None
-        self._lock = threading.Lock()
         self._deadline = Deadline()
-        self._owned: Any = None
-        self._owner_pid = os.getpid()
+        # By process: a lock that another thread holds at a fork is never released in the child.
+        self._pools: dict[int, _Pool] = {}
 
     def send(self, request: HttpRequest) -> HttpResponse:
         client = self._injected or self._open()
@@ -164,18 +172,30 @@ class HttpxTransport:
         return HttpResponse(response.status_code, _headers(response), body.content)
 
     def close(self) -> None:
-        with self._lock:
-            owned, self._owned = self._owned, None
-        if owned is not None and self._owner_pid == os.getpid():
+        pool = self._pool()
+        with pool.lock:
+            owned, pool.client = pool.client, None
+        if owned is not None:
             owned.close()
 
     def _open(self) -> Any:
-        with self._lock:
-            if self._owned is None or self._owner_pid != os.getpid():
-                self._owned = self._httpx.Client(trust_env=True)
-                hold(self._owned, self._deadline)
-                self._owner_pid = os.getpid()
-            return self._owned
+        pool = self._pool()
+        with pool.lock:
+            if pool.client is None:
+                client = self._httpx.Client(trust_env=True, cookies=_no_cookies())
+                hold(client, self._deadline)
+                pool.client = client
+            return pool.client
+
+    def _pool(self) -> _Pool:
+        pid = os.getpid()
+        pool = self._pools.get(pid)
+        if pool is None:
+            # Atomic, so that the threads of a child agree on one.
+            pool = self._pools.setdefault(pid, _Pool())
+            for other in [known for known in self._pools.copy() if known != pid]:
+                self._pools.pop(other, None)
+        return pool
 
 
 class AsyncHttpxTransport:
@@ -233,8 +253,16 @@ class AsyncHttpxTransport:
         loop = asyncio.get_running_loop()
         client = self._owned.get(loop)
         if client is None:
-            client = self._owned[loop] = self._httpx.AsyncClient(trust_env=True)
+            self._drop_ended_loops()
+            client = self._owned[loop] = self._httpx.AsyncClient(trust_env=True, cookies=_no_cookies())
         return client
+
+    def _drop_ended_loops(self) -> None:
+        # Connections hold their loop, so that of an `asyncio.run` would never leave by itself.
+        for reference in self._owned.keyrefs():
+            loop = reference()
+            if loop is not None and loop.is_closed():
+                self._owned.pop(loop, None)
 
 
 class _Progress:
@@ -256,6 +284,13 @@ def _import_httpx() -> Any:
     import httpx2
 
     return httpx2
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that takes none: a client answers for many callers, and no other Layer client keeps cookies."""
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def _timeouts(request: HttpRequest) -> dict[str, float]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from inspect import isawaitable, iscoroutine
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from ._config import check_seconds
 from ._errors import (
@@ -24,7 +25,7 @@ from ._perf import LayerResponse
 from ._retry import retries_status, retry_after_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from ._call import CallOptions, Environment, Operation
 
@@ -59,8 +60,15 @@ class Look:
     options: CallOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Wait for an async callback to end."""
+
+    running: Awaitable[object]
+
+
 Outcome = LayerResponse[T] | HevlayerError | None
-"""What became of a step; None after a pause."""
+"""What became of a step; None after a pause or a callback."""
 
 
 def waiting(
@@ -71,7 +79,7 @@ def waiting(
     options: CallOptions,
     each_s: float | None,
     environment: Environment,
-) -> Generator[Look | Pause, Outcome[T], T]:
+) -> Generator[Look | Pause | Told, Outcome[T], T]:
     """Drive a wait to the job as it ended. `each_s` is the client's own limit for one call."""
     job_states = operation.job
     assert job_states is not None
@@ -88,7 +96,9 @@ def waiting(
             job = outcome.data
             asked = retry_after_s(outcome.perf.headers, environment.now)
             if on_progress is not None:
-                on_progress(job)
+                running = on_progress(job)
+                if isawaitable(running):
+                    yield Told(running)
             if _ended(operation, job_states, job, looks):
                 return job
         else:
@@ -103,6 +113,15 @@ def waiting(
             raise _late(operation, job_states, limit, job, looks) from failure
         yield Pause(min(max(asked or 0.0, delay), last))
         delay = min(delay * factor, longest)
+
+
+def refuse_async_callback(operation: Operation, told: Told) -> NoReturn:
+    """The end of a blocking wait whose callback is async, so that nobody would run it."""
+    if iscoroutine(told.running):
+        told.running.close()
+    raise ConfigError(
+        f"{operation.id}: on_progress is async, which an AsyncHevlayer waits for, a Hevlayer not"
+    )
 
 
 def _check_pace(pace: tuple[float, float, float]) -> tuple[float, float, float]:

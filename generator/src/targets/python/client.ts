@@ -157,7 +157,9 @@ class ClientEmitter {
     ];
     const name = snake(waitWords(operation.words));
     const listed = positional.map(({ name: argument, param }) => `- \`${argument}\`: ${param?.doc.trim()}`);
-    listed.push("- `on_progress`: called with the job after every answer. What it raises ends the wait.");
+    listed.push(
+      `- \`on_progress\`: called with the job after every answer${this.#await() === "" ? "" : ", and awaited where it is async"}. What it raises ends the wait.`,
+    );
     listed.push(
       "- `first_delay`, `delay_factor`, `max_delay`: seconds between the first two requests, by how much each next pause is longer, and the longest in seconds.",
     );

@@ -1196,7 +1196,8 @@ class AsyncHevlayer(AsyncClient):
         - `namespace`: The namespace's name, 1 to 128 of the characters `A-Z a-z 0-9 - _ .`, not `.` or
           `..`.
         - `job_id`: The job's id, as `warmCache` gave it.
-        - `on_progress`: called with the job after every answer. What it raises ends the wait.
+        - `on_progress`: called with the job after every answer, and awaited where it is async. What it
+          raises ends the wait.
         - `first_delay`, `delay_factor`, `max_delay`: seconds between the first two requests, by how much
           each next pause is longer, and the longest in seconds.
         - `total_timeout`: seconds for the whole wait. Default 600.

@@ -57,7 +57,8 @@ class AsyncHevlayer(AsyncClient):
 
         - `shelf`: The shelf.
         - `job_id`: The job's id.
-        - `on_progress`: called with the job after every answer. What it raises ends the wait.
+        - `on_progress`: called with the job after every answer, and awaited where it is async. What it
+          raises ends the wait.
         - `first_delay`, `delay_factor`, `max_delay`: seconds between the first two requests, by how much
           each next pause is longer, and the longest in seconds.
         - `total_timeout`: seconds for the whole wait. Default 600.
