@@ -137,6 +137,11 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The number nearest to a result that may have overflowed: JSON knows no infinity. */
+export function finite(value: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(value, Number.MAX_VALUE));
+}
+
 /** A number's or bigint's place in the integers: true for `3`, `3n` and `3.0`, false for `3.5`. */
 export function isInteger(value: Json | undefined): value is number | bigint {
   return typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));

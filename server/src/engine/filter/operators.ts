@@ -2,7 +2,7 @@
 import { compareNullable, compareScalars } from "../compare.js";
 import { badRequest } from "../errors.js";
 import { normalInteger } from "../ids.js";
-import type { Json } from "../json.js";
+import { isInteger, type Json } from "../json.js";
 import { LIMITS } from "../limits.js";
 import type { Attribute } from "../schema/attribute.js";
 import type { ScalarType } from "../schema/attribute-type.js";
@@ -65,7 +65,8 @@ function findTarget(leaf: RawLeaf, schema: Schema): Target {
 /** A literal in the attribute's terms. Any number compares with an integer attribute, whole or not. */
 function toLiteral(value: Json, of: ScalarType): Scalar | undefined {
   if (of === "int" || of === "uint") {
-    if (typeof value === "bigint") return normalInteger(value);
+    // A float may spell an integer that is stored as a bigint.
+    if (isInteger(value)) return normalInteger(value);
     return typeof value === "number" && Number.isFinite(value) ? value : undefined;
   }
   return toScalar(value, of);

@@ -189,6 +189,27 @@ describe("filters", () => {
     expect(await ids(["n", "Gt", 5])).toEqual([]);
   });
 
+  it("compares integers beyond 2^53 with a number spelled as a float by value, equality included", async () => {
+    const large = t.fresh();
+    await t.write(
+      large,
+      '{"schema":{"u":"uint"},"upsert_rows":[{"id":1,"u":10000000000000000000},{"id":2,"u":10000000000000000001},{"id":3,"u":5}]}',
+    );
+    const found = async (operator: string, operand: string) => {
+      const filters = `["u","${operator}",${operand}]`;
+      const { body } = await t.query(large, `{"rank_by":["id","asc"],"limit":9,"filters":${filters}}`);
+      return (body.rows as { id: number }[]).map(({ id }) => id);
+    };
+    for (const spelling of ["1e19", "10000000000000000000.0", "10000000000000000000"]) {
+      expect(await found("Eq", spelling)).toEqual([1]);
+      expect(await found("In", `[${spelling}]`)).toEqual([1]);
+      expect(await found("Lte", spelling)).toEqual([1, 3]);
+      expect(await found("Lt", spelling)).toEqual([3]);
+      expect(await found("Gte", spelling)).toEqual([1, 2]);
+      expect(await found("Gt", spelling)).toEqual([2]);
+    }
+  });
+
   it("answers 422 to what is no filter and 400 to one nested without end", async () => {
     for (const filters of ["x", ["n", "Foo", 1], ["n"], [["n", "Eq", 1]]]) {
       expect((await t.query(ns, { limit: 1, filters })).status).toBe(422);

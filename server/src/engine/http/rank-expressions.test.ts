@@ -85,6 +85,10 @@ describe("score expressions", () => {
     const ns = await animals();
     const huge = ["Product", 1e300, ["Product", 1e300, ["species", "Eq", "fox"]]];
     expect(await t.rows(ns, { rank_by: huge, limit: 1 })).toEqual([{ id: 2, $dist: Number.MAX_VALUE }]);
+    const computed = { rank_by: ["id", "asc"], filters: ["id", "Eq", 2], limit: 1 };
+    expect(await t.rows(ns, { ...computed, compute_attributes: { huge } })).toEqual([
+      { id: 2, huge: Number.MAX_VALUE },
+    ]);
   });
 
   it("69 ranks by a numeric attribute where its sign is settled", async () => {
@@ -112,6 +116,25 @@ describe("score expressions", () => {
       [2, 0.2],
       [3, Number((2500 / 92500).toFixed(6))],
     ]);
+  });
+
+  it("69 saturates and decays where the powers leave the range of doubles", async () => {
+    const ns = t.fresh();
+    await t.write(ns, {
+      upsert_rows: [
+        { id: 1, f: 1e200 },
+        { id: 2, f: 0 },
+      ],
+      schema: { f: "float" },
+    });
+    const curve = (name: string, options: Json) => ranked(ns, [name, ["Attribute", "f"], options]);
+    expect(await curve("Saturate", { midpoint: 1, exponent: 2 })).toEqual([[1, 1]]);
+    expect(await curve("Saturate", { midpoint: 1e200, exponent: 2 })).toEqual([[1, 0.5]]);
+    expect(await curve("Decay", { midpoint: 1e200, exponent: 2 })).toEqual([
+      [2, 1],
+      [1, 0.5],
+    ]);
+    expect(await curve("Decay", { midpoint: 1e-200, exponent: 2 })).toEqual([[2, 1]]);
   });
 
   it("69 decays with the distance in time from an origin, either way", async () => {

@@ -71,6 +71,13 @@ describe("groups, diversity and order", () => {
     expect((await sum(["id", "Gt", 0])).text).toContain('"s":9007199254740995');
   });
 
+  it("63 keeps an overflowing sum a number", async () => {
+    const ns = t.fresh();
+    await t.write(ns, { upsert_rows: [1, 2].map((id) => ({ id, f: 1.7e308 })), schema: { f: "float" } });
+    const aggregate_by = { s: ["Sum", "f"] };
+    expect((await t.query(ns, { aggregate_by })).body.aggregations).toEqual({ s: Number.MAX_VALUE });
+  });
+
   it("64 keeps at most so many rows per key, and only when ordering by attribute", async () => {
     const ns = await shop();
     const per = { total: 10, per: { attributes: ["color"], limit: 1 } };

@@ -2,7 +2,7 @@
 import { compareNullable } from "../compare.js";
 import { badRequest, wrongShape } from "../errors.js";
 import { normalInteger } from "../ids.js";
-import { describeKind, isObject, type Json, type JsonObject, type Printable } from "../json.js";
+import { describeKind, finite, isObject, type Json, type JsonObject, type Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
 import { readLimit } from "../request-fields.js";
 import type { Schema } from "../schema/schema.js";
@@ -178,7 +178,7 @@ function addWhole(total: Total, value: number): void {
 function printTotals(totals: readonly Total[], plan: Aggregation): Record<string, Printable> {
   const print = ({ whole, wide, fraction }: Total) => {
     const exact = normalInteger(wide + BigInt(whole));
-    return fraction === 0 ? exact : Number(exact) + fraction;
+    return fraction === 0 ? exact : finite(Number(exact) + fraction);
   };
   return Object.fromEntries(plan.aggregates.map(({ label }, i) => [label, print(totals[i] as Total)]));
 }

@@ -1,6 +1,6 @@
 /** `compute_attributes`: extra columns of a result, computed for the rows that are returned. */
 import { badRequest, unsupported, wrongShape } from "../errors.js";
-import { describeKind, isObject, type Json } from "../json.js";
+import { describeKind, finite, isObject, type Json } from "../json.js";
 import { distances } from "../rank/distance.js";
 import { bindScore } from "../rank/score.js";
 import { checkAttributeName, type Schema } from "../schema/schema.js";
@@ -32,7 +32,7 @@ function bindColumn(expression: Json, schema: Schema, steps: StepBudget): Comput
   const scorer = bindScore(expression, schema, steps);
   return (table) => {
     const { values } = scorer(table);
-    return (slot) => values[slot] ?? null;
+    return (slot) => finite(values[slot] as number);
   };
 }
 

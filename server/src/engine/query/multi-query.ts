@@ -2,7 +2,7 @@
 import { compareIds } from "../compare.js";
 import { badRequest, unsupported, wrongShape } from "../errors.js";
 import type { Id } from "../ids.js";
-import { describeKind, isObject, type Json, type JsonObject, type Printable } from "../json.js";
+import { describeKind, finite, isObject, type Json, type JsonObject, type Printable } from "../json.js";
 import { LIMITS } from "../limits.js";
 import { readBody, readLimit, readOffset, readVariant } from "../request-fields.js";
 import type { StepBudget } from "../step-budget.js";
@@ -87,7 +87,7 @@ function fuse(outcomes: readonly QueryOutcome[], fusion: Fusion): PrintedRow[] {
       const share = (fusion.weights[query] as number) / (fusion.rankConstant + position + 1);
       const earlier = fused.get(id);
       fused.set(id, {
-        score: Math.min((earlier?.score ?? 0) + share, Number.MAX_VALUE),
+        score: finite((earlier?.score ?? 0) + share),
         row: { ...row, ...earlier?.row },
       });
     });

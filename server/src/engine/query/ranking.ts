@@ -2,6 +2,7 @@
 import { compareIds, compareNullable } from "../compare.js";
 import { badRequest } from "../errors.js";
 import { decimalOfFloat32 } from "../float-format.js";
+import { finite } from "../json.js";
 import { distances } from "../rank/distance.js";
 import { KSmallest } from "../rank/k-smallest.js";
 import { nearestCandidates } from "../rank/nearest.js";
@@ -85,8 +86,7 @@ function scoredHits(table: Table, selected: Bitset, scores: Scores, end: number,
   steps.spend(scores.slots?.length ?? selected.size);
   const slots = bestScored(selected, scores, end);
   steps.spend(sortSteps(slots.length, end));
-  // A product of huge weights can overflow, and JSON knows no infinity.
-  const score = (i: number) => Math.min(values[slots[i] as number] as number, Number.MAX_VALUE);
+  const score = (i: number) => finite(values[slots[i] as number] as number);
   const byScore = (a: number, b: number) =>
     score(b) - score(a) || compareSlots(table, slots[a] as number, slots[b] as number);
   return topK(slots.length, end, byScore).map((i) => ({ slot: slots[i] as number, dist: score(i) }));
@@ -97,7 +97,7 @@ function bestScored(selected: Bitset, { values, slots }: Scores, k: number): num
   const best = new KSmallest(Math.min(k, values.length));
   const kept: number[] = [];
   for (const slot of slots ?? selected.slots()) {
-    const score = Math.min(values[slot] as number, Number.MAX_VALUE);
+    const score = finite(values[slot] as number);
     if (!(score > 0) || -score > best.worst || !selected.has(slot)) continue;
     best.offer(-score);
     kept.push(slot);

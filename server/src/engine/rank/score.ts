@@ -188,11 +188,11 @@ function bindCurve(expression: readonly Json[], schema: Schema, place: Place): S
   if (typeof exponent !== "number" || exponent <= 0)
     throw badRequest(`${head} exponent must be greater than 0`);
   const scorer = bind(clause, schema, place);
-  const m = midpoint ** exponent;
   return mapped(scorer, place.steps, (score) => {
     if (Number.isNaN(score)) return 0;
-    const s = Math.max(0, score) ** exponent;
-    return (head === "Saturate" ? s : m) / (s + m);
+    // The power of the quotient: powers of s and m alone may both leave the range of doubles.
+    const s = Math.max(0, score);
+    return 1 / (1 + (head === "Saturate" ? midpoint / s : s / midpoint) ** exponent);
   });
 }
 
