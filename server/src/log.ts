@@ -13,11 +13,14 @@ export type Log = Logger;
 
 const secretFields = new Set(["authorization", "api_key", "apiKey", "token", "storeKey", "source_api_key"]);
 
+/** Bytes of lines that wait while standard error takes none, on a full disk for one; lines beyond them are lost. */
+const WAITING_BYTES_MAX = 1024 * 1024;
+
 /** Levels of objects and arrays that are looked through; what is deeper was not made for a log. */
 const depthMax = 6;
 
 /** @param stream where lines go; standard error unless a test listens */
-export function createLog(level: LogLevel, stream: DestinationStream = destination(2)): Log {
+export function createLog(level: LogLevel, stream: DestinationStream = logStream(2)): Log {
   return pino(
     {
       level,
@@ -33,6 +36,25 @@ export function createLog(level: LogLevel, stream: DestinationStream = destinati
     },
     stream,
   );
+}
+
+/**
+ * Lines to a file descriptor. One that takes none ends nobody: lines wait for the next that gets through, up to a bound, and
+ * how many were lost is the line after them.
+ */
+export function logStream(dest: number): DestinationStream {
+  const stream = destination({ dest, sync: true, maxLength: WAITING_BYTES_MAX });
+  let lost = 0;
+  // Without a listener the process would end, and there is nowhere to say why.
+  stream.on("error", () => undefined);
+  stream.on("drop", () => lost++);
+  stream.on("write", () => {
+    if (lost === 0) return;
+    const line = { level: "warn", time: new Date().toISOString(), lines: lost, msg: "log lines were lost" };
+    lost = 0;
+    stream.write(`${JSON.stringify(line)}\n`);
+  });
+  return stream;
 }
 
 /**

@@ -19,13 +19,15 @@ export interface RunOptions {
   readonly args?: readonly string[];
   /** Packages that the process finds elsewhere, by the URL of a module, or not at all. */
   readonly packages?: Readonly<Record<string, string | null>>;
+  /** Descriptor that takes the log and what is complained of; read by `stderr` otherwise. */
+  readonly logTo?: number;
 }
 
 /** Starts it in `folder`, which has its data unless `environment` says otherwise. The caller ends it. */
 export function spawnGateway(
   folder: string,
   environment: Readonly<Record<string, string>> = {},
-  { args = [], packages }: RunOptions = {},
+  { args = [], packages, logTo }: RunOptions = {},
 ): Run {
   const hooks = packages === undefined ? [] : ["--import", PACKAGES];
   const child = spawn(process.execPath, ["--import", "tsx", ...hooks, MAIN, ...args], {
@@ -38,14 +40,14 @@ export function spawnGateway(
       ...(packages === undefined ? {} : { LAYER_TEST_PACKAGES: JSON.stringify(packages) }),
       ...environment,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", logTo ?? "pipe"],
   });
   let stdout = "";
   let stderr = "";
-  child.stdout.on("data", (chunk) => {
+  child.stdout?.on("data", (chunk) => {
     stdout += chunk;
   });
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     stderr += chunk;
   });
   const exit = new Promise<number | null>((resolve) => child.once("close", resolve));

@@ -1,6 +1,7 @@
 /** The command as a process: how it begins, what it prints, how it ends, and that it leaves nothing behind. */
 
 import { execFileSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -89,6 +90,20 @@ describe("a gateway that serves", () => {
     gateway.child.kill("SIGKILL");
     await gateway.exit;
     await expect.poll(() => engine.filter(isAlive)).toEqual([]);
+  });
+
+  it("serves on, and leaves when told to, while nobody takes its log", async () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      const gateway = spawnGateway(folder, {}, { logTo: full });
+      runs.push(gateway);
+      const url = await served(gateway);
+      for (let n = 0; n < 3; n++) expect((await fetch(`${url}/ready`)).status).toBe(200);
+      gateway.child.kill("SIGTERM");
+      expect(await gateway.exit).toBe(0);
+    } finally {
+      closeSync(full);
+    }
   });
 
   it("never prints a key of the operator's own", async () => {
