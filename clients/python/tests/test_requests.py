@@ -279,6 +279,35 @@ def test_dates_of_numpy_are_sent_as_dates_and_not_as_their_bytes(
         driver.call(options, "write_namespace", "p", {"upsert_columns": {"at": Days("B", [255])}})
 
 
+class Stamp(datetime):
+    """A date as pandas has them: a subclass."""
+
+
+class NoDate(Stamp):
+    """As NaT of pandas: a date that differs from itself."""
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+
+class Series:
+    """What lists itself and is no buffer, as those of pandas and torch."""
+
+    def tolist(self) -> list[Any]:
+        return [0.5, Stamp(2024, 1, 2, tzinfo=UTC)]
+
+
+def test_series_and_subclasses_of_dates_are_sent_as_what_they_hold(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(json=WRITTEN))
+    driver.call(options, "write_namespace", "p", {"upsert_rows": [{"id": 1, "s": Series()}]})
+    assert server.requests[0].json == {"upsert_rows": [{"id": 1, "s": [0.5, "2024-01-02T00:00:00+00:00"]}]}
+    rows = [{"id": 1, "at": NoDate(2024, 1, 2, tzinfo=UTC)}]
+    with pytest.raises(ConfigError, match=r"upsert_rows\[0\]\.at of row 1 is NaT"):
+        driver.call(options, "write_namespace", "p", {"upsert_rows": rows})
+
+
 def test_a_cycle_in_a_body_is_refused(driver: Driver, options: dict[str, Any]) -> None:
     body: dict[str, Any] = {}
     body["patch"] = body

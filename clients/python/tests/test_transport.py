@@ -158,6 +158,19 @@ def test_a_fork_while_a_thread_opens_connections_does_not_hang_the_child(server:
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, server.url], check=True, timeout=60)
 
 
+def test_a_first_call_imports_nothing_since_a_fork_meanwhile_would_hang_the_child(
+    server: ScriptedServer,
+) -> None:
+    server.answer(OK)
+    script = (
+        "import sys; from hevlayer import Hevlayer\n"
+        "client = Hevlayer(base_url=sys.argv[1]); before = set(sys.modules)\n"
+        "client.get_health(); client.close(); more = set(sys.modules) - before\n"
+        "sys.exit(f'imported {more}' if more else 0)\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script, server.url], check=True, timeout=60)
+
+
 def test_event_loops_that_have_ended_leave_no_connections_behind(server: ScriptedServer) -> None:
     server.answer(OK)
     script = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import quote
 
@@ -234,13 +235,16 @@ def _plain_other(value: Any, depth: int) -> Any:
     """
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, date):
+        return _plain_date(value)
     if isinstance(value, bytes | bytearray):
         raise _Refused("is bytes; encode it as text first, or pass an array of numbers")
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     if kind in ("M", "m"):
         return _plain(_numpy_dates(value, kind), depth)
     numbers = _buffer_numbers(value)
-    if numbers is not None:
+    # A long double lists itself as it is.
+    if numbers is not None and type(numbers) is not type(value):
         return _plain(numbers, depth)
     if isinstance(value, float) or hasattr(value, "__float__"):
         return _plain_number(value)
@@ -260,6 +264,15 @@ def _plain_number(value: Any) -> Any:
     return _finite(float(value))
 
 
+def _plain_date(value: date) -> Any:
+    """The encoder takes dates and datetimes themselves, but no subclass, such as those of pandas."""
+    if type(value) in (date, datetime):
+        return value
+    if value != value:  # what NaT is told by
+        raise _Refused("is NaT, which JSON cannot carry")
+    return value.isoformat()
+
+
 def _numpy_dates(value: Any, kind: str) -> Any:
     """The datetimes of a numpy datetime64 or an array of them; its buffer shows their bytes."""
     if kind == "m":
@@ -270,19 +283,21 @@ def _numpy_dates(value: Any, kind: str) -> Any:
 
 
 def _buffer_numbers(value: Any) -> Any:
-    """The numbers of an `array.array`, `memoryview`, numpy or ctypes array; None for anything else."""
+    """The numbers of an `array.array`, `memoryview`, numpy or ctypes array, or of what lists itself, as
+    tensors do; None for anything else.
+    """
+    to_list = getattr(value, "tolist", None)
     try:
         with memoryview(value) as view:
             if view.format in _ITEM_FORMATS:
                 return view.tolist()
     except TypeError:
-        return None
+        return to_list() if callable(to_list) else None
     except ValueError:
         # An array whose items have no buffer format, dates for example.
         pass
     # What memoryview cannot unpack (float16, explicit byte order) knows how to list itself.
-    to_list = getattr(value, "tolist", None)
-    return to_list() if to_list is not None else list(value)
+    return to_list() if callable(to_list) else list(value)
 
 
 def _finite(value: float) -> float:

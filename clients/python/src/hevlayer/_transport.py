@@ -281,6 +281,10 @@ class _Progress:
 
 
 def _import_httpx() -> Any:
+    # The first two are else imported with the first connection, and a fork during an import hangs the child.
+    import encodings.idna  # noqa: F401
+
+    import httpcore2  # noqa: F401
     import httpx2
 
     return httpx2
