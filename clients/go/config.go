@@ -163,12 +163,22 @@ func (r *resolver) baseURL(option, given, variable, fallback string) string {
 		r.fail("%s: not a URL", source)
 	case parsed.User != nil:
 		r.fail("%s: a user or password in the URL is not supported; give the key as an option", source)
-	case parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "":
+	case parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "" || !isPort(parsed.Port()):
 		r.fail("%s: %q is not an http or https URL", source, text)
-	case parsed.RawQuery != "" || parsed.Fragment != "":
+	// A bare "?" or "#" shows in neither part, and would swallow every path.
+	case strings.ContainsAny(text, "?#"):
 		r.fail("%s: %q must not have a query or a fragment", source, text)
 	}
 	return strings.TrimRight(text, "/")
+}
+
+// isPort says whether a URL's port, empty for that of its scheme, is one that can be dialled.
+func isPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number > 0
 }
 
 func (r *resolver) key(option string, given *string, variable string) string {

@@ -37,6 +37,7 @@ describe("resolveConfig", () => {
     [{ LAYER_GATEWAY_URL: "localhost" }, "LAYER_GATEWAY_URL"],
     [{ TURBOPUFFER_API_URL: "ftp://x" }, "TURBOPUFFER_API_URL"],
     [{ LAYER_GATEWAY_URL: "http://u:p@host" }, "LAYER_GATEWAY_URL"],
+    [{ LAYER_GATEWAY_URL: "http://host:0" }, "LAYER_GATEWAY_URL must not name port 0"],
     [{ LAYER_GATEWAY_URL: "http://host/?" }, "LAYER_GATEWAY_URL must not hold a query"],
     [{ LAYER_GATEWAY_URL: "http://host#" }, "LAYER_GATEWAY_URL must not hold a query"],
   ])("refuses the environment %o and names %s", (env, name) => {

@@ -148,6 +148,7 @@ function url({ name, value }: Sourced, fallback: string): string {
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
     throw new ConfigError(`${name} must begin with http: or https:, found ${parsed.protocol}`);
   }
+  if (parsed.port === "0") throw new ConfigError(`${name} must not name port 0`);
   if (parsed.username !== "" || parsed.password !== "") {
     throw new ConfigError(`${name} must not hold credentials; give the key on its own`);
   }
