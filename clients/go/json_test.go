@@ -188,7 +188,7 @@ func TestARequestSendsWhatIsSetAndNothingElse(t *testing.T) {
 }
 
 func TestFloatsAreWrittenAtTheirOwnPrecision(t *testing.T) {
-	for _, value := range []any{0.1, 1e21, 1e-7, -0.0, 5e-324, math.MaxFloat64, float32(0.1), []float32{0.1, 16777216}, []float64{1, 1e300}} {
+	for _, value := range []any{0.1, 1e21, 1e-7, math.Copysign(0, -1), 5e-324, math.MaxFloat64, float32(0.1), []float32{0.1, 16777216}, []float64{1, 1e300}} {
 		got, err := encodeJSON(value)
 		want, _ := json.Marshal(value)
 		var gotValue, wantValue any

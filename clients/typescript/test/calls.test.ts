@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   APIConnectionError,
@@ -297,6 +298,30 @@ describe("time and cancelling", () => {
     expect(error).toBeInstanceOf(CancelledError);
     expect(error).toMatchObject({ attempts: 0 });
     expect(server.requests).toHaveLength(0);
+  });
+
+  it("puts one listener on a signal that many calls share, and takes it off again", async () => {
+    const client = await clientFor({}, { body: { status: "ok" } });
+    const { signal } = new AbortController();
+    const counts: number[] = [];
+    const asked = Array.from({ length: 20 }, () => client.getHealth({ signal }));
+    counts.push(getEventListeners(signal, "abort").length);
+    await Promise.all(asked);
+    counts.push(getEventListeners(signal, "abort").length);
+    await client.getHealth({ signal });
+    expect(counts).toEqual([1, 0]);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  it("ends every call whose signal is shared", async () => {
+    const client = await clientFor({}, { fault: "silent" });
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    const asked = Array.from({ length: 20 }, () => failure(client.getHealth({ signal })));
+    await expect.poll(() => server.requests.length).toBe(20);
+    cancel.abort(new Error("enough"));
+    const errors = await Promise.all(asked);
+    expect(errors.every((error) => error instanceof CancelledError)).toBe(true);
   });
 
   it("names a refused connection", async () => {
