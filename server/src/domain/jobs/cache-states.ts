@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../clock.js";
 import type { CacheState } from "../../generated/types.js";
-import { BlobStoreError } from "../../ports/blob-store.js";
+import { type Timers, within } from "../../timers.js";
 import type { Warmth } from "../cache/warmth.js";
 import type { JobBoard } from "./job-board.js";
 import type { WarmJob } from "./warm-job.js";
@@ -14,38 +14,63 @@ export interface CacheStates {
 
 /** How long it is taken as known which jobs run, ms: a listing asks for up to a thousand namespaces. */
 const RUNNING_KEPT_MS = 1_000;
+/** How long listings and scrapes wait to know it, ms: a store that hangs must not hold them up. */
+const RUNNING_WAIT_MS = 1_000;
+/** How long a store that failed, or did not answer in time, is not asked again, ms. */
+const RUNNING_AGAIN_MS = 5_000;
+
+const none: ReadonlySet<string> = new Set();
 
 export function createCacheStates({
   board,
   warmth,
   clock,
+  timers,
 }: {
   board: Pick<JobBoard<WarmJob>, "running">;
   /** Undefined without a cache. */
   warmth: Pick<Warmth, "state"> | undefined;
-  clock: Clock;
+  clock: Pick<Clock, "monotonic">;
+  timers: Timers;
 }): CacheStates {
-  let known: { at: number; running: Promise<ReadonlySet<string>> } | undefined;
+  let running: Promise<ReadonlySet<string>> = Promise.resolve(none);
+  let isAsking = false;
+  let askAgainAt = Number.NEGATIVE_INFINITY;
 
-  function running(): Promise<ReadonlySet<string>> {
-    if (known === undefined || clock.monotonic() - known.at >= RUNNING_KEPT_MS)
-      known = { at: clock.monotonic(), running: readRunning() };
-    return known.running;
+  function known(): Promise<ReadonlySet<string>> {
+    if (!isAsking && clock.monotonic() >= askAgainAt) {
+      isAsking = true;
+      running = ask().finally(() => {
+        isAsking = false;
+      });
+    }
+    return running;
   }
 
-  async function readRunning(): Promise<ReadonlySet<string>> {
+  /** What is found, or nothing where it is not found in time. */
+  async function ask(): Promise<ReadonlySet<string>> {
+    const found = await readRunning();
+    askAgainAt = clock.monotonic() + (found === undefined ? RUNNING_AGAIN_MS : RUNNING_KEPT_MS);
+    return found ?? none;
+  }
+
+  async function readRunning(): Promise<ReadonlySet<string> | undefined> {
+    const late = new AbortController();
     try {
-      return new Set(await board.running());
-    } catch (error) {
-      if (error instanceof BlobStoreError) return new Set();
-      throw error;
+      const found = await within(timers, RUNNING_WAIT_MS, board.running(late.signal));
+      return found && new Set(found);
+    } catch {
+      // Whatever it is, the runner of jobs meets it as well, and says so in the log.
+      return undefined;
+    } finally {
+      late.abort();
     }
   }
 
   return {
     async stateOf(namespace) {
       if (warmth === undefined) return { state: "cold", warm_inflight: false };
-      const [{ isConnected, through }, jobs] = await Promise.all([warmth.state(namespace), running()]);
+      const [{ isConnected, through }, jobs] = await Promise.all([warmth.state(namespace), known()]);
       const isWarming = jobs.has(namespace);
       const warmedThrough = through === undefined ? {} : { warmed_through_ms: through };
       if (isWarming) return { state: "warming", warm_inflight: true, ...warmedThrough };

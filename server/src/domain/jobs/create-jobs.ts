@@ -80,7 +80,7 @@ export function createJobs(dependencies: JobsDependencies, options: { readonly o
     random: dependencies.random,
     log,
   });
-  const cacheStates = createCacheStates({ board: warmJobs, warmth: cache?.warmth, clock });
+  const cacheStates = createCacheStates({ board: warmJobs, warmth: cache?.warmth, clock, timers });
   return { warmJobs, warmRequests, cacheStates, warmRunner, partitions };
 }
 
