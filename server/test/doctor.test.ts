@@ -29,6 +29,7 @@ let upstream: ScriptedUpstream;
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "hevlayer-doctor-"));
   upstream = await startScriptedUpstream();
+  upstream.onRequest((_call, response) => void response.end('{"namespaces":[]}'));
 });
 afterEach(async () => {
   await upstream.stop();
@@ -123,10 +124,16 @@ describe("the doctor on embedded defaults", () => {
     expect(on("upstream")[1]).toContain(`wrong port ${port} is taken`);
   });
 
-  it("says that Node.js is too old", async () => {
+  it.each(["v18.20.4", "v20.18.0", "v20.9.0"])("says that Node.js %s is too old", async (nodeVersion) => {
     const settings = { LAYER_DATA_DIR: folder, LAYER_ENGINE_PORT: "0" };
-    const { on } = await doctor(settings, { nodeVersion: "v18.20.4" });
-    expect(on("gateway")).toEqual(["wrong Node.js v18.20.4 is too old; install 20 or newer"]);
+    const { on } = await doctor(settings, { nodeVersion });
+    expect(on("gateway")).toEqual([`wrong Node.js ${nodeVersion} is too old; install 20.18.1 or newer`]);
+  });
+
+  it.each(["v20.18.1", "v20.19.0", "v22.0.0", "v24.0.0-nightly"])("takes Node.js %s", async (nodeVersion) => {
+    const settings = { LAYER_DATA_DIR: folder, LAYER_ENGINE_PORT: "0" };
+    const { on } = await doctor(settings, { nodeVersion });
+    expect(on("gateway")[0]).toMatch(/^ok/);
   });
 });
 
@@ -156,6 +163,19 @@ describe("the doctor on Turbopuffer", () => {
     expect(text).not.toContain(KEY);
   });
 
+  it("takes no page of another server for a listing, and no half of one", async () => {
+    upstream.onRequest((_call, response) => void response.end("<html>welcome</html>"));
+    const page = await doctor(remote());
+    expect(page.isHealthy).toBe(false);
+    expect(page.on("upstream")[0]).toContain(`wrong ${upstream.url} answers a listing with something else`);
+    upstream.onRequest((_call, response) => {
+      response.writeHead(200, { "content-length": "1000" });
+      response.write("{", () => response.destroy());
+    });
+    const half = await doctor(remote());
+    expect(half.on("upstream")[0]).toContain(`wrong ${upstream.url} does not answer (`);
+  });
+
   it("says that nobody answers, on any port", async () => {
     const { on } = await doctor({ TPUF_URL: "http://127.0.0.1:1", TURBOPUFFER_API_KEY: KEY });
     expect(on("upstream")[0]).toContain("http://127.0.0.1:1 does not answer (ECONNREFUSED)");
@@ -169,7 +189,7 @@ describe("the doctor on Turbopuffer", () => {
     const now = Math.floor(Date.now() / 1000) * 1000;
     upstream.onRequest((_call, response) => {
       response.setHeader("date", new Date(now + offset).toUTCString());
-      response.end("{}");
+      response.end('{"namespaces":[]}');
     });
     const clock = { ...systemClock, now: () => now };
     const { on, isHealthy } = await doctor(remote(), { clock });

@@ -14,7 +14,7 @@ import { checkUpstream } from "./upstream.js";
 
 /** Time for one dependency, ms: longer than any of its own limits together. */
 const CHECK_TIMEOUT_MS = 30_000;
-const NODE_MAJOR_MIN = 20;
+const NODE_MIN = [20, 18, 1] as const;
 
 /** @returns the lines to print, and whether everything can be used */
 export async function examine(
@@ -45,10 +45,15 @@ export async function examine(
 }
 
 function checkNode({ nodeVersion, version }: DoctorDependencies): Finding {
-  const major = Number(/^v(\d+)\./.exec(nodeVersion)?.[1] ?? 0);
-  return major >= NODE_MAJOR_MIN
+  const given = nodeVersion
+    .replace(/^v/, "")
+    .split(".")
+    .map((part) => Number.parseInt(part, 10));
+  // The first part that differs decides.
+  const at = NODE_MIN.findIndex((part, index) => part !== given[index]);
+  return at === -1 || (given[at] ?? 0) > (NODE_MIN[at] ?? 0)
     ? ok(`version ${version} on Node.js ${nodeVersion}`)
-    : wrong(`Node.js ${nodeVersion} is too old; install ${NODE_MAJOR_MIN} or newer`);
+    : wrong(`Node.js ${nodeVersion} is too old; install ${NODE_MIN.join(".")} or newer`);
 }
 
 /** What several gateways in front of one upstream need to share. */

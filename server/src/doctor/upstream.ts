@@ -31,6 +31,12 @@ async function checkRemote(
         `${url} answers ${answer.status} to a listing; check that TPUF_URL is the base URL of Turbopuffer's API`,
       ),
     ];
+  if (!isListing(answer.body))
+    return [
+      wrong(
+        `${url} answers a listing with something else, as a web page or a proxy would; check that TPUF_URL is the base URL of Turbopuffer's API`,
+      ),
+    ];
   return [ok(`${url} answers and takes the key`), ...skew];
 }
 
@@ -39,7 +45,7 @@ async function checkEngine({ dataDir, port, storeKey }: UpstreamConfig & { kind:
   if (port === 0) return [...findings, ok("the engine takes any free port")];
   const answer = await list(`http://127.0.0.1:${port}`, storeKey);
   if (answer === "ECONNREFUSED") return [...findings, ok(`port ${port} is free for the engine`)];
-  if (typeof answer !== "string" && answer.status === 200)
+  if (typeof answer !== "string" && answer.status === 200 && isListing(answer.body))
     return [...findings, ok(`an engine serves on port ${port} already, with this key`)];
   return [
     ...findings,
@@ -47,6 +53,21 @@ async function checkEngine({ dataDir, port, storeKey }: UpstreamConfig & { kind:
       `port ${port} is taken, by another program or an engine with another key; stop it or set LAYER_ENGINE_PORT`,
     ),
   ];
+}
+
+/** Anything may answer 200. */
+function isListing(body: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return (
+      typeof parsed === "object" &&
+      parsed !== null &&
+      "namespaces" in parsed &&
+      Array.isArray(parsed.namespaces)
+    );
+  } catch {
+    return false;
+  }
 }
 
 function list(url: string, key: string): Promise<HttpAnswer | string> {
