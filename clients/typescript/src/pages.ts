@@ -19,12 +19,22 @@ export class Pages<Page, Item> implements AsyncIterable<Item> {
   readonly #fetch: (cursor: string | undefined) => Promise<Page>;
   readonly #info: PageInfo;
   readonly #operationId: string;
+  readonly #start: string | undefined;
 
-  /** @param fetch reads one page; undefined asks for the first */
-  constructor(operationId: string, info: PageInfo, fetch: (cursor: string | undefined) => Promise<Page>) {
+  /**
+   * @param fetch reads one page; undefined asks for the first
+   * @param start the cursor that the caller begins at
+   */
+  constructor(
+    operationId: string,
+    info: PageInfo,
+    fetch: (cursor: string | undefined) => Promise<Page>,
+    start?: string,
+  ) {
     this.#operationId = operationId;
     this.#info = info;
     this.#fetch = fetch;
+    this.#start = start;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
@@ -33,8 +43,8 @@ export class Pages<Page, Item> implements AsyncIterable<Item> {
 
   /** The pages, one request each. */
   async *pages(): AsyncGenerator<Page, void, undefined> {
-    const seen = new Set<string>();
-    let cursor: string | undefined;
+    let cursor = this.#start;
+    const seen = new Set(cursor === undefined ? [] : [cursor]);
     do {
       const page = await this.#fetch(cursor);
       // Read before the page is handed out, so that a page cannot be changed from under the walk.

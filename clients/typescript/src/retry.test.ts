@@ -125,7 +125,15 @@ describe("isUnsent", () => {
     const whole = new AggregateError([code("ECONNREFUSED"), code("ECONNRESET")]);
     expect(isUnsent(Object.assign(whole, { code: "ECONNREFUSED" }))).toBe(false);
     expect(isUnsent(code("CERT_HAS_EXPIRED"))).toBe(true);
+    expect(isUnsent(code("ERR_SSL_WRONG_VERSION_NUMBER"))).toBe(true);
+    expect(isUnsent(code("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"))).toBe(false);
     expect(isUnsent(code("UND_ERR_SOCKET"))).toBe(false);
+  });
+
+  it("knows a refused connection of Deno by its text", () => {
+    const text = (step: string) => `error sending request for url (http://x/): client error (${step}): tcp`;
+    expect(isUnsent(new TypeError("fetch failed", { cause: new TypeError(text("Connect")) }))).toBe(true);
+    expect(isUnsent(new TypeError(text("SendRequest")))).toBe(false);
   });
 
   it("believes the system call before the code", () => {

@@ -71,7 +71,9 @@ export function isUnsent(error: unknown): boolean {
     const { code, syscall } = current as { code?: unknown; syscall?: unknown };
     // The system call knows best: a host may also become unreachable under a connection that has carried the request.
     if (typeof syscall === "string") return syscall === "connect" || syscall === "getaddrinfo";
-    if (typeof code === "string" && (UNSENT_CODES.has(code) || isCertificateCode(code))) return true;
+    if (typeof code === "string" && (UNSENT_CODES.has(code) || isHandshakeCode(code))) return true;
+    // Deno gives no code; this is how its HTTP library names the step.
+    if (current.message.includes("client error (Connect)")) return true;
     current = current.cause;
   }
   return false;
@@ -96,8 +98,13 @@ export function isTimeout(error: unknown): boolean {
   return false;
 }
 
-function isCertificateCode(code: string): boolean {
+/** Alerts and texts that end a handshake; others of TLS may come when the request has been sent. */
+const HANDSHAKE_CODE =
+  /^ERR_SSL_(WRONG_VERSION_NUMBER|UNSUPPORTED_PROTOCOL|TLSV1_ALERT_PROTOCOL_VERSION|TLSV1_UNRECOGNIZED_NAME|(SSLV3|SSL\/TLS)_ALERT_HANDSHAKE_FAILURE)$/;
+
+function isHandshakeCode(code: string): boolean {
   return (
+    HANDSHAKE_CODE.test(code) ||
     code.startsWith("ERR_TLS_") ||
     code.startsWith("CERT_") ||
     /^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY))_/.test(code)

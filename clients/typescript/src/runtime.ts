@@ -118,12 +118,12 @@ export class Runtime implements Caller {
     const info = operation.page;
     if (!info) throw new Error(`${operation.id} has no pages`);
     const given = (options as Readonly<Record<string, unknown>>)[info.cursor];
-    return new Pages(operation.id, info, (cursor = given as string | undefined) =>
+    const fetch = (cursor: string | undefined) =>
       this.call<Page, false>(operation, path, undefined, {
         ...options,
         [info.cursor]: cursor,
-      } as CallOptions<false>),
-    );
+      } as CallOptions<false>);
+    return new Pages<Page, Item>(operation.id, info, fetch, given as string | undefined);
   }
 
   async wait<Job>(

@@ -49,6 +49,12 @@ describe("iterNamespaces", () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  it("refuses the cursor it started at when that comes back", async () => {
+    const client = await clientFor(page(["a"], "here"));
+    await expect(namesOf(client.iterNamespaces({ cursor: "here" }))).rejects.toBeInstanceOf(PageError);
+    expect(server.requests).toHaveLength(1);
+  });
+
   it("gives whole pages and reads no further than asked", async () => {
     const client = await clientFor(page(["a"], "c1"), page(["b"], "c2"));
     for await (const one of client.iterNamespaces().pages()) {
