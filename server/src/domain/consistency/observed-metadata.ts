@@ -1,12 +1,12 @@
 /** What upstream's metadata of a namespace says that a watcher wants to know. */
 
 import type { UpstreamAnswer } from "../../ports/upstream.js";
-import { stampAttribute } from "../reserved.js";
+import { stampAttribute, stampType } from "../reserved.js";
 import type { IndexStatus } from "./view.js";
 
 export interface ObservedMetadata {
   readonly status: IndexStatus;
-  /** Whether the schema has the stamp's attribute. */
+  /** Whether the schema has the stamp's attribute, as one that a filter may name. */
   readonly hasStamp: boolean;
   /** Epoch-ms by upstream's clock; undefined when it tells none. */
   readonly lastWriteAt: number | undefined;
@@ -20,9 +20,17 @@ export function readObserved(answer: UpstreamAnswer): ObservedMetadata | undefin
   const lastWriteAt = typeof lastWrite === "string" ? Date.parse(lastWrite) : Number.NaN;
   return {
     status: statusOf(metadata),
-    hasStamp: isRecord(schema) && Object.hasOwn(schema, stampAttribute),
+    hasStamp: isRecord(schema) && canFilter(schema[stampAttribute]),
     lastWriteAt: Number.isFinite(lastWriteAt) ? lastWriteAt : undefined,
   };
+}
+
+/** Types of an attribute that takes stamps and compares with one. */
+const stampTypes: ReadonlySet<unknown> = new Set([stampType, "uint"]);
+
+/** Anybody may change a schema: upstream refuses a filter on what is of another type, or not filterable. */
+function canFilter(stamp: unknown): boolean {
+  return isRecord(stamp) ? stampTypes.has(stamp.type) && stamp.filterable !== false : stampTypes.has(stamp);
 }
 
 function statusOf(metadata: Record<string, unknown>): IndexStatus {

@@ -14,7 +14,10 @@ export interface NamespaceView {
    * before the first stable poll. Never goes back.
    */
   readonly watermark: number | undefined;
-  /** Whether the schema, as of the last poll, has `_hevlayer_upserted_at`: upstream refuses filters on unknown attributes. */
+  /**
+   * Whether upstream, going by the schema as of the last poll, takes a filter on `_hevlayer_upserted_at`: the attribute is
+   * there, an integer and filterable.
+   */
   readonly hasStamp: boolean;
 }
 

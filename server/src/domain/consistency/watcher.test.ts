@@ -41,6 +41,19 @@ describe("a poll", () => {
     expect(watcher.view("n")).toMatchObject({ status, hasStamp: false });
   });
 
+  it.each([
+    ["that can be filtered by", { type: "int", filterable: true }, true],
+    ["of which only the type is told", { type: "int" }, true],
+    ["that somebody made not filterable", { type: "int", filterable: false }, false],
+    ["that somebody gave another type", { type: "string", filterable: true }, false],
+  ])("takes only a stamp for one that upstream can filter by: one %s", async (_, stamp, hasStamp) => {
+    const { watcher, shows } = stage();
+    shows({ index: { status: "updating" }, schema: { _hevlayer_upserted_at: stamp } });
+    watcher.register("n");
+    await watcher.runOnce();
+    expect(watcher.view("n")).toMatchObject({ hasStamp });
+  });
+
   it("that is stable sets the watermark to its start less the margin", async () => {
     const { watcher, pass, now, heard } = stage();
     now.script = () => {
