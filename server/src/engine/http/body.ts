@@ -97,8 +97,10 @@ function tooLarge(rule: string): EngineError {
 }
 
 async function decode(raw: Buffer, encoding: string | undefined, max: number): Promise<Buffer> {
-  if (encoding === undefined || encoding === "identity") return raw;
-  if (encoding !== "gzip")
+  // The names of codings know no case, and the older name of this one means the same.
+  const coding = encoding?.toLowerCase();
+  if (coding === undefined || coding === "identity") return raw;
+  if (coding !== "gzip" && coding !== "x-gzip")
     throw new EngineError(415, `unsupported content encoding '${encoding}', expected gzip`);
   try {
     return await gunzipAsync(raw, { maxOutputLength: max });

@@ -59,6 +59,10 @@ describe("transport and errors", () => {
     const body = gzipSync(JSON.stringify(one));
     const reply = await t.send("POST", `/v2/namespaces/${ns}`, body, { "content-encoding": "gzip" });
     expect(reply.body.rows_affected).toBe(1);
+    for (const spelling of ["GZIP", "x-gzip"]) {
+      const again = await t.send("POST", `/v2/namespaces/${ns}`, body, { "content-encoding": spelling });
+      expect(again.status).toBe(200);
+    }
     const broken = await t.send("POST", `/v2/namespaces/${ns}`, "not gzip", { "content-encoding": "gzip" });
     expect(broken.status).toBe(400);
   });
