@@ -16,17 +16,26 @@ export interface EngineChild {
   readonly stderr: () => string;
 }
 
+/** Forks the engine over a directory, and waits for nothing. */
+export function beginEngine(
+  directory: string,
+  env: NodeJS.ProcessEnv = {},
+  flags: readonly string[] = [],
+): ChildProcess {
+  return fork(MAIN, [], {
+    execArgv: [...flags, "--import", "tsx"],
+    env: { ...process.env, LAYER_ENGINE_DATA_DIR: directory, LAYER_ENGINE_API_KEY: ENGINE_KEY, ...env },
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+}
+
 /** Forks the engine over a directory and resolves with the first thing it says. */
 export async function forkEngine(
   directory: string,
   env: NodeJS.ProcessEnv = {},
   flags: readonly string[] = [],
 ): Promise<EngineChild> {
-  const child = fork(MAIN, [], {
-    execArgv: [...flags, "--import", "tsx"],
-    env: { ...process.env, LAYER_ENGINE_DATA_DIR: directory, LAYER_ENGINE_API_KEY: ENGINE_KEY, ...env },
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
+  const child = beginEngine(directory, env, flags);
   let stderr = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();

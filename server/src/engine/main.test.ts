@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ENGINE_KEY, type EngineChild, exitOf, forkEngine } from "../../test/engine-child.js";
+import { beginEngine, ENGINE_KEY, type EngineChild, exitOf, forkEngine } from "../../test/engine-child.js";
 import { runs } from "../../test/long-runs.js";
 
 const ROUNDS = runs(10);
@@ -124,6 +124,13 @@ describe("the engine process", () => {
 
   it("ends by itself when its parent is gone", async () => {
     const { child } = await listening();
+    child.disconnect();
+    expect(await exitOf(child)).toBe(0);
+  }, 60_000);
+
+  it("ends by itself when its parent was gone before it listened", async () => {
+    const child = beginEngine(directory);
+    children.push(child);
     child.disconnect();
     expect(await exitOf(child)).toBe(0);
   }, 60_000);

@@ -107,6 +107,8 @@ async function main(): Promise<void> {
     if (!process.connected) void stop();
   });
   process.once("disconnect", () => void stop());
+  // Whoever's parent ended while all this began has missed that event.
+  if (process.send !== undefined && !process.connected) return stop();
   report({ type: "listening", port });
 }
 
