@@ -111,6 +111,7 @@ def test_a_blank_key_means_none_and_a_blank_url_is_not_given_whatever_the_enviro
         ("headers", {"x-a": "b\r\nc"}, "^header 'x-a' holds"),
         ("headers", {"x-a": 1}, "^header 'x-a' must be a string"),
         ("fallback_to_turbopuffer", "no", "^fallback_to_turbopuffer must be a bool"),
+        ("compress_requests", 1, "^compress_requests must be a bool"),
     ],
 )
 def test_an_unusable_option_is_named_and_its_secret_is_not_shown(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import ctypes
 import gzip
+import json
 import math
 import platform
 from datetime import UTC, datetime
@@ -355,6 +356,24 @@ def test_an_optional_body_is_left_out_when_not_given(
 def test_a_base_url_may_have_a_prefix_and_trailing_slashes(driver: Driver, server: ScriptedServer) -> None:
     driver.call({"base_url": f"{server.url}/layer//"}, "get_health")
     assert server.requests[0].target == "/layer/health"
+
+
+def test_bodies_from_1_kib_are_compressed_when_asked_for(
+    driver: Driver, options: dict[str, Any], server: ScriptedServer
+) -> None:
+    server.answer(Answer(status=503, headers={"retry-after": "0"}), Answer(json={"rows": []}))
+    body = {"vector": [0.5] * 300, "top_k": 1}
+    asking = {**options, "compress_requests": True}
+    answer = driver.call(asking, "query_namespace", "products", body, with_perf=True)
+    driver.call(asking, "query_namespace", "products", {"vector": [0.5]})
+    driver.call(options, "query_namespace", "products", body)
+    first, second, small, plain = server.requests
+    assert first.body == second.body
+    assert json.loads(gzip.decompress(second.body)) == body
+    assert answer.perf.bytes_sent == len(second.body)
+    encodings = [request.headers.get("content-encoding") for request in server.requests]
+    assert encodings == ["gzip", "gzip", None, None]
+    assert (small.json, plain.json) == ({"vector": [0.5]}, body)
 
 
 def test_compressed_answers_are_decoded(

@@ -70,6 +70,7 @@ class BaseClient(Generic[TransportT]):
         total_timeout: float | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
+        compress_requests: bool = False,
         http_client: TransportT | HttpxClient | None = None,
     ) -> None:
         """Options not given come from the environment, then from the defaults.
@@ -86,6 +87,7 @@ class BaseClient(Generic[TransportT]):
         - `total_timeout`: seconds for a call with retries and waits. Default no bound.
         - `max_retries`: attempts after the first. `HEVLAYER_MAX_RETRIES`, else 3.
         - `headers`: sent with every request to the gateway; the key goes into `api_key`.
+        - `compress_requests`: gzip request bodies of 1 KiB and more. Default False.
         - `http_client`: an httpx or httpx2 client of your own, sync or async like this one, or any
           transport. It stays open on close.
 
@@ -105,6 +107,7 @@ class BaseClient(Generic[TransportT]):
             total_timeout=total_timeout,
             max_retries=max_retries,
             headers=headers,
+            compress_requests=compress_requests,
         )
         self._shared = _Shared(GatewayHealth(), Environment())
         if http_client is not None:
@@ -145,6 +148,7 @@ class BaseClient(Generic[TransportT]):
         total_timeout: float | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
+        compress_requests: bool | None = None,
     ) -> Self:
         """A client with other options over the same connections; what is not given stays, and `headers` are
         added. Closing it leaves this one open.
@@ -160,6 +164,7 @@ class BaseClient(Generic[TransportT]):
             total_timeout=total_timeout,
             max_retries=max_retries,
             headers=headers,
+            compress_requests=compress_requests,
         )
         derived = object.__new__(type(self))
         derived._config = config

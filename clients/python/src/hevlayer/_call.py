@@ -7,6 +7,7 @@ deadlines and fall-through exist once.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import platform
 import random
@@ -41,6 +42,9 @@ logger: Final = logging.getLogger("hevlayer")
 USER_AGENT: Final = (
     f"hevlayer-python/{__version__} ({platform.python_implementation()} {platform.python_version()})"
 )
+
+COMPRESS_FROM_BYTES: Final = 1024
+"""Below this a gzipped body is hardly smaller, and the server's work is wasted."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -319,7 +323,7 @@ class _Attempts:
 
 def _gateway_request(call: Call, config: Config) -> HttpRequest:
     headers = {**_own_headers(call, config.api_key), **config.headers, **call.headers}
-    return _request(call, config.base_url, call.path, headers, call.body)
+    return _request(call, config, (config.base_url, call.path), headers)
 
 
 def _direct_call(call: Call, config: Config) -> Call | None:
@@ -335,7 +339,7 @@ def _direct_call(call: Call, config: Config) -> Call | None:
 def _direct_request(call: Call, config: Config) -> HttpRequest:
     # Only our own headers: the caller's may hold credentials that are meant for the gateway.
     headers = _own_headers(call, config.turbopuffer_api_key)
-    return _request(call, config.turbopuffer_base_url, call.direct_path, headers, call.body)
+    return _request(call, config, (config.turbopuffer_base_url, call.direct_path), headers)
 
 
 def _own_headers(call: Call, key: Secret | None) -> dict[str, str]:
@@ -347,12 +351,17 @@ def _own_headers(call: Call, key: Secret | None) -> dict[str, str]:
     return headers
 
 
-def _request(call: Call, base_url: str, path: str, headers: Mapping[str, str], body: Any) -> HttpRequest:
+def _request(call: Call, config: Config, address: tuple[str, str], headers: dict[str, str]) -> HttpRequest:
+    content = encode_json(call.operation.id, call.body) if call.has_body else None
+    if content is not None and config.compress_requests and len(content) >= COMPRESS_FROM_BYTES:
+        content = gzip.compress(content, compresslevel=6, mtime=0)
+        headers["content-encoding"] = "gzip"
+    base_url, path = address
     return HttpRequest(
         method=call.operation.method,
         url=f"{base_url}{path}{'?' if call.query else ''}{call.query}",
         headers=headers,
-        content=encode_json(call.operation.id, body) if call.has_body else None,
+        content=content,
         connect_timeout=CONNECT_TIMEOUT_S,
         timeout=call.timeout,
     )

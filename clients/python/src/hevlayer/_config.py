@@ -42,7 +42,7 @@ OWN_HEADERS: Final[Mapping[str, str]] = {
     "host": "base_url sets it",
     "connection": "connections are the HTTP client's",
     "accept-encoding": "answers are decompressed here",
-    "content-encoding": "bodies are sent as they are",
+    "content-encoding": "compress_requests sets it",
     "content-length": "the body sets it",
     "transfer-encoding": "the body sets it",
 }
@@ -86,6 +86,8 @@ class Config:
     total_timeout: float | None
     """Seconds a call may take with all attempts and waits; None for no bound."""
     max_retries: int
+    compress_requests: bool
+    """Gzip request bodies where it pays."""
     headers: Mapping[str, str] = field(repr=False)
     """Sent with every request to the gateway, never to Turbopuffer. Names in lower case."""
 
@@ -109,6 +111,7 @@ def resolve_config(
     total_timeout: float | None,
     max_retries: int | None,
     headers: Mapping[str, str] | None,
+    compress_requests: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Config:
     """Fill in from `environment` (default: the process's own) and the defaults, and check every value."""
@@ -130,6 +133,7 @@ def resolve_config(
         max_retries=(
             check_retries(max_retries, "max_retries") if max_retries is not None else _max_retries(env)
         ),
+        compress_requests=_check_flag(compress_requests, "compress_requests"),
         headers=check_headers(headers or {}),
     )
 
@@ -157,11 +161,17 @@ def derive_config(
     total_timeout: float | None,
     max_retries: int | None,
     headers: Mapping[str, str] | None,
+    compress_requests: bool | None,
 ) -> Config:
     """`config` with what is given in its place, checked alike. A blank URL counts as not given."""
     changes: dict[str, Any] = {}
-    if fallback_to_turbopuffer is not None:
-        changes["fallback_to_turbopuffer"] = _check_flag(fallback_to_turbopuffer, "fallback_to_turbopuffer")
+    flags = (
+        ("fallback_to_turbopuffer", fallback_to_turbopuffer),
+        ("compress_requests", compress_requests),
+    )
+    for name, flag in flags:
+        if flag is not None:
+            changes[name] = _check_flag(flag, name)
     for name, url in (("base_url", base_url), ("turbopuffer_base_url", turbopuffer_base_url)):
         if url is not None:
             changes[name] = _url(url, name, {}, "", getattr(config, name))

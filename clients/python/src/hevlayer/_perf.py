@@ -30,7 +30,7 @@ class Perf:
     attempts: int
     """Requests made, the first included."""
     bytes_sent: int
-    """Body of one request, before compression on the wire."""
+    """Body of one request, as it was sent."""
     bytes_received: int
     """Body of the answer, decompressed."""
     headers: Mapping[str, str] = field(repr=False)
