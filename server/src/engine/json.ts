@@ -137,6 +137,12 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A number as a double, also one of so many digits that it is read as a bigint; `undefined` for anything else. */
+export function toDouble(value: Json | undefined): number | undefined {
+  if (typeof value === "bigint") return Number(value);
+  return typeof value === "number" ? value : undefined;
+}
+
 /** The number nearest to a result that may have overflowed: JSON knows no infinity. */
 export function finite(value: number): number {
   return Math.max(-Number.MAX_VALUE, Math.min(value, Number.MAX_VALUE));

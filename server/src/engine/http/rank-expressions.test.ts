@@ -137,6 +137,22 @@ describe("score expressions", () => {
     expect(await curve("Decay", { midpoint: 1e-200, exponent: 2 })).toEqual([[2, 1]]);
   });
 
+  it("69 takes numbers of more than sixteen digits, as midpoints in nanoseconds have", async () => {
+    const ns = t.fresh();
+    await t.write(ns, '{"upsert_rows":[{"id":1,"ns":15552000000000000}]}');
+    const half = '["Saturate",["Attribute","ns"],{"midpoint":15552000000000000,"exponent":1}]';
+    for (const [rank, score] of [
+      [half, 0.5],
+      [`["Product",10000000000000000000,${half}]`, 5e18],
+      [`["Product",${half},10000000000000000000]`, 5e18],
+      ['["Max",20000000000000000000,["Attribute","ns"]]', 2e19],
+    ]) {
+      const { body } = await t.query(ns, `{"rank_by":${rank},"limit":1}`);
+      const [row] = body.rows as { $dist: number }[];
+      expect(Number(row?.$dist)).toBe(score);
+    }
+  });
+
   it("69 decays with the distance in time from an origin, either way", async () => {
     const ns = await animals();
     const from = (midpoint: string) => [

@@ -157,6 +157,8 @@ describe("fusion", () => {
     expect(await ids(fuse({ weights: [1, 5] }, { limit: 1 }))).toEqual([2]);
     expect(await ids(fuse({ weights: [5, 1] }, { limit: { total: 1 } }))).toEqual([1]);
     expect(await ids(fuse({ weights: [5, 1] }, { limit: 1, offset: 1 }))).toEqual([2]);
+    const long = `{"queries":${JSON.stringify(queries)},"rerank_by":["RRF",{"weights":[1,10000000000000000000],"rank_constant":10000000000000000000}]}`;
+    expect(await ids(t.query(ns, long))).toEqual([2, 1]);
     expect((await fuse({ weights: [1] })).status).toBe(400);
     expect((await fuse({ weights: [1, 0] })).status).toBe(400);
     expect((await fuse({ rank_constant: 0 })).status).toBe(400);

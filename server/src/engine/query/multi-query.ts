@@ -2,7 +2,15 @@
 import { compareIds } from "../compare.js";
 import { badRequest, unsupported, wrongShape } from "../errors.js";
 import type { Id } from "../ids.js";
-import { describeKind, finite, isObject, type Json, type JsonObject, type Printable } from "../json.js";
+import {
+  describeKind,
+  finite,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Printable,
+  toDouble,
+} from "../json.js";
 import { LIMITS } from "../limits.js";
 import { readBody, readLimit, readOffset, readVariant } from "../request-fields.js";
 import type { StepBudget } from "../step-budget.js";
@@ -57,8 +65,8 @@ function readFusion(body: JsonObject, queries: number): Fusion | null {
   const options = rerank[1] ?? {};
   if (!isObject(options))
     throw wrongShape("rerank_by", `invalid type: ${describeKind(options)}, expected a map`);
-  const rankConstant = options.rank_constant ?? 60;
-  if (typeof rankConstant !== "number" || !(rankConstant > 0 && rankConstant < Number.POSITIVE_INFINITY)) {
+  const rankConstant = toDouble(options.rank_constant ?? 60);
+  if (rankConstant === undefined || !(rankConstant > 0 && rankConstant < Number.POSITIVE_INFINITY)) {
     throw badRequest("rerank_by rank_constant must be greater than 0");
   }
   const total = readLimit(body)?.total ?? Number.POSITIVE_INFINITY;
@@ -70,8 +78,9 @@ function readWeights(value: Json | undefined, queries: number): number[] {
   if (!Array.isArray(value) || value.length !== queries) {
     throw badRequest(`rerank_by weights must have one entry per query, expected ${queries}`);
   }
-  return value.map((weight) => {
-    if (typeof weight !== "number" || !(weight > 0 && weight < Number.POSITIVE_INFINITY))
+  return value.map((sent) => {
+    const weight = toDouble(sent);
+    if (weight === undefined || !(weight > 0 && weight < Number.POSITIVE_INFINITY))
       throw badRequest("rerank_by weights must be greater than 0");
     return weight;
   });

@@ -7,7 +7,7 @@ import { badRequest, wrongShape } from "../errors.js";
 import { bindFilter, looksLikeFilter } from "../filter/bind.js";
 import { selectSlots } from "../filter/select.js";
 import { ANALYZER_STEPS, queryTokens, readLastAsPrefix } from "../filter/token-operators.js";
-import { describe, isObject, type Json } from "../json.js";
+import { describe, isObject, type Json, toDouble } from "../json.js";
 import { LIMITS } from "../limits.js";
 import type { Schema } from "../schema/schema.js";
 import type { StepBudget } from "../step-budget.js";
@@ -52,7 +52,8 @@ function bind(expression: Json, schema: Schema, place: Place): Scorer {
   if (place.depth > LIMITS.expressionDepth) {
     throw badRequest(`rank_by is nested too deeply, limit is ${LIMITS.expressionDepth} levels`);
   }
-  if (typeof expression === "number") return constant(expression, place.steps);
+  const number = toDouble(expression);
+  if (number !== undefined) return constant(number, place.steps);
   if (!Array.isArray(expression)) throw invalidRank();
   const [head, second, third] = expression;
   const inner = { ...place, depth: place.depth + 1 };
@@ -87,14 +88,14 @@ function bindAll(list: Json | undefined, schema: Schema, place: Place): Scorer[]
 /** `["Max",[e,…]]` or positional `["Max",0,e]`; a zero among the operands keeps the result from being negative. */
 function bindMax(expression: readonly Json[], schema: Schema, place: Place): Scorer {
   const listed = expression.length === 2 ? expression[1] : expression.slice(1);
-  const guarded =
-    place.guarded || (Array.isArray(listed) && listed.some((e) => typeof e === "number" && e >= 0));
+  const guarded = place.guarded || (Array.isArray(listed) && listed.some((e) => (toDouble(e) ?? -1) >= 0));
   return combine(bindAll(listed, schema, { ...place, guarded }), Math.max, false, place.steps);
 }
 
 function bindProduct([, a, b]: readonly Json[], schema: Schema, place: Place): Scorer {
-  const [weight, clause] = typeof a === "number" ? [a, b] : [b, a];
-  if (typeof weight !== "number" || clause === undefined) throw invalidRank();
+  const first = toDouble(a);
+  const [weight, clause] = first === undefined ? [toDouble(b), a] : [first, b];
+  if (weight === undefined || clause === undefined) throw invalidRank();
   if (weight < 0) throw badRequest(`Product weight must not be negative, got ${weight}`);
   const scorer = bind(clause, schema, place);
   return scaled(scorer, weight, place.steps);
@@ -184,9 +185,8 @@ function bindCurve(expression: readonly Json[], schema: Schema, place: Place): S
   const [head, clause, options] = expression;
   if (clause === undefined || !isObject(options)) throw invalidRank();
   const midpoint = readMidpoint(options.midpoint ?? null, head as string);
-  const exponent = options.exponent ?? 1;
-  if (typeof exponent !== "number" || exponent <= 0)
-    throw badRequest(`${head} exponent must be greater than 0`);
+  const exponent = toDouble(options.exponent ?? 1);
+  if (exponent === undefined || exponent <= 0) throw badRequest(`${head} exponent must be greater than 0`);
   const scorer = bind(clause, schema, place);
   return mapped(scorer, place.steps, (score) => {
     if (Number.isNaN(score)) return 0;
@@ -197,8 +197,8 @@ function bindCurve(expression: readonly Json[], schema: Schema, place: Place): S
 }
 
 function readMidpoint(value: Json, operator: string): number {
-  const midpoint = typeof value === "string" ? parseDuration(value) : value;
-  if (typeof midpoint !== "number" || midpoint <= 0) {
+  const midpoint = typeof value === "string" ? parseDuration(value) : toDouble(value);
+  if (midpoint === undefined || midpoint <= 0) {
     throw badRequest(
       `${operator} midpoint must be a number greater than 0 or a duration, got '${describe(value)}'`,
     );
@@ -207,10 +207,10 @@ function readMidpoint(value: Json, operator: string): number {
 }
 
 function bindDist([, clause, origin]: readonly Json[], schema: Schema, place: Place): Scorer {
-  const from = typeof origin === "string" ? parseDatetime(origin) : origin;
-  if (clause === undefined || (typeof from !== "number" && typeof from !== "bigint")) {
+  const from = typeof origin === "string" ? parseDatetime(origin) : toDouble(origin);
+  if (clause === undefined || from === undefined) {
     throw badRequest(`Dist origin must be a number or a datetime, got '${describe(origin ?? null)}'`);
   }
   const scorer = bind(clause, schema, place);
-  return mapped(scorer, place.steps, (score) => Math.abs(score - Number(from)));
+  return mapped(scorer, place.steps, (score) => Math.abs(score - from));
 }

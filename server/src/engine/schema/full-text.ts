@@ -1,6 +1,6 @@
 /** The options of a full-text index: defaults, ranges and the wire's printed form. */
 import { badRequest, wrongShape } from "../errors.js";
-import { isInteger, isObject, type Json, type JsonObject } from "../json.js";
+import { isInteger, isObject, type Json, type JsonObject, toDouble } from "../json.js";
 import type { AttributeType } from "./attribute-type.js";
 import { isText } from "./attribute-type.js";
 import { LANGUAGES, type Language } from "./languages.js";
@@ -132,9 +132,8 @@ function readNumber(
   allowed: (value: number) => boolean,
   rule: string,
 ): number {
-  const value = config[key];
-  if (value === undefined || value === null) return fallback;
-  if (typeof value !== "number" || !allowed(value)) throw invalidOption(attribute, key, `must be ${rule}`);
+  const value = toDouble(config[key] ?? fallback);
+  if (value === undefined || !allowed(value)) throw invalidOption(attribute, key, `must be ${rule}`);
   return value;
 }
 
