@@ -176,7 +176,8 @@ func TestHeadersAreLiftedIntoTheResult(t *testing.T) {
 
 func TestPerfMeasuresTheCall(t *testing.T) {
 	server := serve(t, reply{status: 503}, reply{status: 200, body: `{"id":"x","attributes":{}}`, header: map[string]string{
-		"x-layer-cache": "miss", "x-request-id": "r1", "x-layer-warning": "vector_attribute_dropped",
+		"x-layer-cache": "miss", "x-request-id": "r1", "x-layer-warning": "vector_attribute_dropped, odd",
+		"x-layer-stable-as-of": "1747200000000", "x-layer-partial": "true", "x-layer-next-cursor": "c2",
 	}})
 	client, _ := testClient(t, server.URL)
 	got, err := client.FetchDocumentWithPerf(context.Background(), "n", "x", nil)
@@ -186,7 +187,12 @@ func TestPerfMeasuresTheCall(t *testing.T) {
 	equal(t, "data", got.Data.ID, "x")
 	perf := got.Perf
 	equal(t, "cache status", perf.CacheStatus, "miss")
-	equal(t, "warning", perf.Warning, "vector_attribute_dropped")
+	equal(t, "warnings", strings.Join(perf.Warnings, "|"), "vector_attribute_dropped|odd")
+	equal(t, "partial", perf.Partial, true)
+	equal(t, "next cursor", perf.NextCursor, "c2")
+	if perf.StableAsOf == nil || *perf.StableAsOf != 1747200000000 {
+		t.Errorf("stable as of %v", perf.StableAsOf)
+	}
 	equal(t, "fallback", perf.Fallback, "")
 	equal(t, "attempts", perf.Attempts, 2)
 	equal(t, "status", perf.StatusCode, 200)

@@ -1,6 +1,10 @@
 package hevlayer
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
 
 // LayerResponse is a result with the measurements of its call, as the methods ending in WithPerf return it.
 type LayerResponse[T any] struct {
@@ -16,8 +20,14 @@ type Perf struct {
 	CacheStatus string
 	// Fallback is "turbopuffer_direct" when the call went to Turbopuffer because the gateway could not be reached.
 	Fallback string
-	// Warning names something in the request that had no effect, such as "vector_attribute_dropped".
-	Warning string
+	// Warnings are names of request parts that had no effect, such as "vector_attribute_dropped".
+	Warnings []string
+	// StableAsOf is the watermark of the answer, milliseconds since 1970; nil when the gateway gave none.
+	StableAsOf *int64
+	// Partial says that some parts of a federated query failed.
+	Partial bool
+	// NextCursor is the token of the next page from the headers; empty when there is none.
+	NextCursor string
 	// StatusCode and Header are those of the answer.
 	StatusCode int
 	Header     http.Header
@@ -40,10 +50,20 @@ const fallbackDirect = "turbopuffer_direct"
 func (a *answer) perf() *Perf {
 	perf := &Perf{
 		CacheStatus: a.header.Get("X-Layer-Cache"),
-		Warning:     a.header.Get("X-Layer-Warning"),
+		Partial:     a.header.Get("X-Layer-Partial") == "true",
+		NextCursor:  a.header.Get("X-Layer-Next-Cursor"),
 		StatusCode:  a.status, Header: a.header, RequestID: a.header.Get("X-Request-Id"),
 		Attempts: a.attempts, BytesSent: a.sent, BytesReceived: len(a.body),
 		ConnectMS: a.timing.connect, FirstByteMS: a.timing.firstByte, BodyMS: a.timing.body,
+	}
+	warned := strings.Join(a.header.Values("X-Layer-Warning"), ",")
+	for _, name := range strings.Split(warned, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			perf.Warnings = append(perf.Warnings, name)
+		}
+	}
+	if stable, err := strconv.ParseInt(a.header.Get("X-Layer-Stable-As-Of"), 10, 64); err == nil {
+		perf.StableAsOf = &stable
 	}
 	if a.direct {
 		perf.Fallback = fallbackDirect

@@ -140,7 +140,14 @@ def test_measures_come_on_request(
         Answer(status=503),
         Answer(
             json={"documents": [], "missing": ["a"]},
-            headers={"x-layer-cache": "miss", "x-request-id": "r-1", "x-layer-warning": "careful"},
+            headers={
+                "x-layer-cache": "miss",
+                "x-request-id": "r-1",
+                "x-layer-warning": "careful, odd",
+                "x-layer-stable-as-of": "1747200000000",
+                "x-layer-partial": "true",
+                "x-layer-next-cursor": "c2",
+            },
             delay=0.02,
         ),
     )
@@ -153,7 +160,11 @@ def test_measures_come_on_request(
     assert perf.fallback is None
     assert (perf.status_code, perf.attempts) == (200, 2)
     assert (perf.bytes_sent, perf.bytes_received) == (len(b'{"ids":["a"]}'), len(server_body(result)))
-    assert (perf.request_id, perf.warning) == ("r-1", "careful")
+    assert (perf.request_id, perf.warnings) == ("r-1", ["careful", "odd"])
+    assert (perf.stable_as_of, perf.partial, perf.next_cursor) == (1747200000000, True, "c2")
+    server.answer(Answer(json={"status": "ok"}))
+    bare = driver.call(options, "get_health", with_perf=True).perf
+    assert (bare.warnings, bare.stable_as_of, bare.partial, bare.next_cursor) == ([], None, False, None)
     assert len(instant) == 1
 
 

@@ -42,9 +42,26 @@ class Perf:
         return self.headers.get("x-request-id")
 
     @property
-    def warning(self) -> str | None:
-        """`x-layer-warning`: something in the request had no effect."""
-        return self.headers.get("x-layer-warning")
+    def warnings(self) -> list[str]:
+        """Names of request parts that had no effect, such as `vector_attribute_dropped`."""
+        names = (name.strip() for name in self.headers.get("x-layer-warning", "").split(","))
+        return [name for name in names if name]
+
+    @property
+    def stable_as_of(self) -> int | None:
+        """The watermark of the answer, milliseconds since 1970; None when the gateway gave none."""
+        text = self.headers.get("x-layer-stable-as-of", "")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    @property
+    def partial(self) -> bool:
+        """Some parts of a federated query failed."""
+        return self.headers.get("x-layer-partial") == "true"
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Token of the next page from the headers; None when there is none."""
+        return self.headers.get("x-layer-next-cursor")
 
 
 @dataclass(frozen=True, slots=True)
