@@ -292,6 +292,7 @@ func (e *HevlayerError) redact(secret string) {
 	e.Message = strings.ReplaceAll(e.Message, secret, redacted)
 	e.Kind = ErrorCode(strings.ReplaceAll(string(e.Kind), secret, redacted))
 	e.Reason = strings.ReplaceAll(e.Reason, secret, redacted)
+	e.RequiredScope = strings.ReplaceAll(e.RequiredScope, secret, redacted)
 	e.Body = bytes.ReplaceAll(e.Body, []byte(secret), []byte(redacted))
 	for _, values := range e.Header {
 		for index := range values {

@@ -46,6 +46,8 @@ type HevlayerError struct {
 	Feature string
 	// Reason says why a key was refused, with the kinds "unauthorized" and "forbidden".
 	Reason string
+	// RequiredScope is the scope that a key lacks, with the kind "forbidden".
+	RequiredScope string
 	// OperationID is the operation, as in "queryNamespace".
 	OperationID string
 	// Method and Route are the HTTP method and the path template, as in "/v2/namespaces/{namespace}/query".
@@ -234,6 +236,7 @@ func newAPIError(status int, header http.Header, body []byte) *APIError {
 		Message json.RawMessage `json:"message"`
 		Feature json.RawMessage `json:"feature"`
 		Reason  json.RawMessage `json:"reason"`
+		Scope   json.RawMessage `json:"required_scope"`
 	}
 	if json.Unmarshal(body, &answer) == nil {
 		code, message := textOf(answer.Error), textOf(answer.Message)
@@ -242,7 +245,7 @@ func newAPIError(status int, header http.Header, body []byte) *APIError {
 			code, message = "", code
 		}
 		e.Kind, e.Message = ErrorCode(code), message
-		e.Feature, e.Reason = textOf(answer.Feature), textOf(answer.Reason)
+		e.Feature, e.Reason, e.RequiredScope = textOf(answer.Feature), textOf(answer.Reason), textOf(answer.Scope)
 	} else if len(body) > bodyTextMax && !json.Valid(body) {
 		e.Body = body[:bodyTextMax]
 	}

@@ -90,6 +90,17 @@ func TestUnsupportedIsKnownByItsCode(t *testing.T) {
 	equal(t, "feature", base.Feature, "rerank")
 }
 
+func TestARefusedKeySaysWhy(t *testing.T) {
+	server := serve(t, reply{status: 403, body: `{"error":"forbidden","reason":"insufficient_scope","required_scope":"write","message":"no"}`})
+	client, _ := testClient(t, server.URL)
+	var base *HevlayerError
+	if err := read(client); !errors.Is(err, ErrPermissionDenied) || !errors.As(err, &base) {
+		t.Fatalf("got %v", err)
+	}
+	equal(t, "reason", base.Reason, "insufficient_scope")
+	equal(t, "scope", base.RequiredScope, "write")
+}
+
 func TestASuccessThatCannotBeDecodedIsAResponseError(t *testing.T) {
 	for _, body := range []string{"", "null", "[]", `"x"`, "<html>", `{"layer":5}`, `{"id":`} {
 		server := serve(t, reply{status: 200, body: body})

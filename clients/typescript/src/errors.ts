@@ -102,11 +102,17 @@ export class APIError extends HevlayerError {
   declare readonly response: ErrorResponse;
   /** Stable id of what the store lacks; only with kind `UnsupportedByStore`. */
   readonly feature: string | undefined;
+  /** Which rule refused a key; only with the kinds `unauthorized` and `forbidden`. */
+  readonly reason: string | undefined;
+  /** The scope that a key lacks; only with kind `forbidden`. */
+  readonly requiredScope: string | undefined;
 
   constructor(message: string, init: ErrorInit = {}) {
     super(message, init);
-    const { body } = this;
-    this.feature = isRecord(body) && typeof body.feature === "string" ? body.feature : undefined;
+    const details = isRecord(this.body) ? this.body : {};
+    this.feature = stringField(details, "feature");
+    this.reason = stringField(details, "reason");
+    this.requiredScope = stringField(details, "required_scope");
   }
 }
 

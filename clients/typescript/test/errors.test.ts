@@ -6,6 +6,7 @@ import {
   Hevlayer,
   type HevlayerOptions,
   NotFoundError,
+  PermissionDeniedError,
   ResponseError,
   ServerError,
   UnsupportedError,
@@ -49,6 +50,14 @@ describe("errors", () => {
       method: "GET",
       route: "/v2/namespaces/{namespace}/documents/{doc_id}",
     });
+  });
+
+  it("says why a key was refused", async () => {
+    const body = { error: "forbidden", reason: "insufficient_scope", required_scope: "write", message: "no" };
+    const client = await clientFor({}, { status: 403, body });
+    const error = await failure(client.writeNamespace("p", { deletes: [1] }));
+    expect(error).toBeInstanceOf(PermissionDeniedError);
+    expect(error).toMatchObject({ reason: "insufficient_scope", requiredScope: "write", feature: undefined });
   });
 
   it("keeps Turbopuffer's relayed error readable, without a code", async () => {
