@@ -223,6 +223,13 @@ describe("fetchDocuments", () => {
     expect(sent(queries()[0])).toContain('["42"]');
   });
 
+  it("asks nothing about half of a surrogate pair, which upstream would refuse with all the other ids", async () => {
+    const { fetchMany, queries } = gateway(namespaceOf(() => "string", rowsText('{"id":"a"}')));
+    const relay = await fetchMany(String.raw`{"ids":["a","\ud800"]}`);
+    expect(text(relay)).toBe(String.raw`{"documents":[{"id":"a","attributes":{}}],"missing":["\ud800"]}`);
+    expect(sent(queries()[0])).toContain('["a"]');
+  });
+
   it("asks for at most 1000 ids a request", async () => {
     const { fetchMany, queries } = gateway(
       namespaceOf(

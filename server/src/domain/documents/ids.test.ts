@@ -29,6 +29,13 @@ describe("typedId", () => {
     );
   });
 
+  it("holds half of a surrogate pair for no id of any type", () => {
+    for (const type of ["string", "unknown"] as const) {
+      expect(typedId("a\ud83d", type)).toBeUndefined();
+      expect(typedId("a\ud83d\ude00", type)?.canonical).toBe("a\ud83d\ude00");
+    }
+  });
+
   it.each([
     "",
     "x",

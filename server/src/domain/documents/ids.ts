@@ -30,7 +30,8 @@ export function typedId(id: string, type: IdType): TypedId | undefined {
       return canonical === undefined ? undefined : { canonical, literal: JSON.stringify(canonical) };
     }
     default:
-      return { canonical: id, literal: JSON.stringify(id) };
+      // No UTF-8 stands for half of a surrogate pair: upstream refuses a body with one as no JSON.
+      return /\p{Surrogate}/u.test(id) ? undefined : { canonical: id, literal: JSON.stringify(id) };
   }
 }
 
