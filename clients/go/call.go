@@ -288,11 +288,24 @@ const (
 	secretMin = 4
 )
 
+// causeWithout is the cause, or where it repeats the secret what it says without it.
+func causeWithout(secret string, cause error) error {
+	if cause == nil || !strings.Contains(cause.Error(), secret) {
+		return cause
+	}
+	if inner, ok := cause.(treeError); ok {
+		inner.base().redact(secret)
+		return cause
+	}
+	return errors.New(strings.ReplaceAll(cause.Error(), secret, redacted))
+}
+
 func (e *HevlayerError) redact(secret string) {
 	e.Message = strings.ReplaceAll(e.Message, secret, redacted)
 	e.Kind = ErrorCode(strings.ReplaceAll(string(e.Kind), secret, redacted))
 	e.Reason = strings.ReplaceAll(e.Reason, secret, redacted)
 	e.RequiredScope = strings.ReplaceAll(e.RequiredScope, secret, redacted)
+	e.cause = causeWithout(secret, e.cause)
 	e.Body = bytes.ReplaceAll(e.Body, []byte(secret), []byte(redacted))
 	for _, values := range e.Header {
 		for index := range values {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestEachStatusMatchesItsSentinelAlone(t *testing.T) {
@@ -155,6 +157,22 @@ func TestAnAnswerBeyondTheErrorLimitIsCut(t *testing.T) {
 	equal(t, "body", len(got.Body), bodyTextMax)
 }
 
+// linksOf is an error with all that it unwraps to.
+func linksOf(err error) []error {
+	links := []error{err}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := wrapper.Unwrap(); inner != nil {
+			links = append(links, linksOf(inner)...)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapper.Unwrap() {
+			links = append(links, linksOf(inner)...)
+		}
+	}
+	return links
+}
+
 func TestNothingShowsTheKeys(t *testing.T) {
 	const gatewayKey, directKey = "s3cret-gateway", "s3cret-direct"
 	echo := reply{status: 401, body: `{"error":"unauthorized","reason":"unknown_key","message":"key s3cret-gateway is unknown"}`,
@@ -166,6 +184,13 @@ func TestNothingShowsTheKeys(t *testing.T) {
 	errs := []error{read(client)}
 	down, _ := testClient(t, closedURL(t), WithAPIKey(gatewayKey), WithLogger(logger))
 	errs = append(errs, read(down))
+	echoing := doerFunc(func(request *http.Request) (*http.Response, error) {
+		return nil, errors.New("cannot send " + request.Header.Get("Authorization"))
+	})
+	for _, more := range []Option{WithTotalTimeout(time.Hour), WithTotalTimeout(time.Millisecond)} {
+		odd, _ := testClient(t, "http://localhost", WithAPIKey(gatewayKey), WithHTTPClient(echoing), more)
+		errs = append(errs, read(odd))
+	}
 	bad, _ := testClient(t, "http://user:s3cret-password@localhost", WithAPIKey(gatewayKey+"\n\x01"), WithTurbopufferAPIKey(directKey+" x"))
 	errs = append(errs, read(bad))
 	bad, _ = testClient(t, "http://localhost", WithAPIKey(gatewayKey+"\n\x01"))
@@ -186,9 +211,9 @@ func TestNothingShowsTheKeys(t *testing.T) {
 		if err == nil {
 			t.Fatal("an error was expected")
 		}
-		for ; err != nil; err = errors.Unwrap(err) {
-			asJSON, _ := json.Marshal(err)
-			fmt.Fprintf(&shown, "%v %+v %#v %s", err, err, err, asJSON)
+		for _, link := range linksOf(err) {
+			asJSON, _ := json.Marshal(link)
+			fmt.Fprintf(&shown, "%v %+v %#v %s", link, link, link, asJSON)
 		}
 		var base *HevlayerError
 		if errors.As(errs[0], &base) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -235,7 +236,7 @@ def test_a_transport_that_repeats_the_key_does_not_make_it_show(instant: list[fl
     class Echoing:
         def send(self, request: hevlayer.HttpRequest) -> hevlayer.HttpResponse:
             message = f"cannot send {request.headers['authorization']}"
-            raise hevlayer.TransportFailure(message, phase="connect", timed_out=False)
+            raise hevlayer.TransportFailure(message, phase="connect", timed_out=False) from OSError(message)
 
         def close(self) -> None: ...
 
@@ -243,7 +244,8 @@ def test_a_transport_that_repeats_the_key_does_not_make_it_show(instant: list[fl
     with pytest.raises(hevlayer.APIConnectionError) as caught:
         client.get_health()
     assert "cannot send Bearer ***" in str(caught.value)
-    assert API_KEY not in str(caught.value)
+    assert API_KEY not in "".join(traceback.format_exception(caught.value))
+    assert isinstance(caught.value.__cause__, hevlayer.TransportFailure)
     assert len(instant) == 3
 
 

@@ -271,7 +271,7 @@ class _Attempts:
         message = f"{self._operation.id}: no answer after {self.made} attempt(s): {failure}"
         error = kind(hide(message, self._hidden))
         self._locate(error)
-        error.__cause__ = failure
+        error.__cause__ = _without_secrets(failure, self._hidden)
         logger.debug("%s: attempt %d: %s", self._operation.id, self.made, failure.phase)
         if not retries_failure(self._operation.safe, failure):
             return error, None
@@ -319,6 +319,23 @@ class _Attempts:
             status,
             elapsed_ms,
         )
+
+
+def _without_secrets(failure: TransportFailure, hidden: tuple[str, ...]) -> TransportFailure:
+    """The failure itself, unless a traceback of it would show a secret; then one that tells the same."""
+    seen: list[BaseException] = []
+    link: BaseException | None = failure
+    while link is not None and link not in seen:
+        seen.append(link)
+        link = link.__cause__ or link.__context__
+    if not any(secret in str(link) for link in seen for secret in hidden):
+        return failure
+    return TransportFailure(
+        hide(str(failure), hidden),
+        phase=failure.phase,
+        timed_out=failure.timed_out,
+        waited_for_pool=failure.waited_for_pool,
+    )
 
 
 def _gateway_request(call: Call, config: Config) -> HttpRequest:
