@@ -82,3 +82,8 @@ def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     manifest = json.loads((ROOT / "package.json").read_text())
     assert project["version"] == manifest["version"] == hevlayer.__version__
+
+
+def test_the_licence_lies_where_the_build_takes_it_from() -> None:
+    # Hatchling puts a LICENSE beside pyproject.toml into wheel and sdist.
+    assert (ROOT / "LICENSE").read_text() == (ROOT.parent.parent / "LICENSE").read_text()

@@ -126,6 +126,11 @@ describe("the packed package", () => {
     180_000,
   );
 
+  it("carries the licence", async () => {
+    const text = await readFile(join(PACKAGE, "../../LICENSE"), "utf8");
+    expect(await readFile(join(project, "node_modules/hevlayer/LICENSE"), "utf8")).toBe(text);
+  });
+
   it("has one copy of every class for each way of loading", async () => {
     const text = `const { APIError, NotFoundError } = require("hevlayer");
       console.log(Object.getPrototypeOf(NotFoundError) === APIError);`;
