@@ -36,13 +36,22 @@ export async function freePort(): Promise<number> {
 
 /** Starts a gateway and waits until `/ready` answers 200. `command` is Node's arguments, default the built server. */
 export async function startGateway(
-  options: { command?: string[]; cwd?: string; dataDir?: string; env?: Record<string, string> } = {},
+  options: {
+    command?: string[];
+    cwd?: string;
+    dataDir?: string;
+    env?: Record<string, string>;
+    /** Files that each of its processes may open; the system's limit otherwise. */
+    filesMax?: number;
+  } = {},
 ): Promise<RunningGateway> {
   const port = await freePort();
   const enginePort = await freePort();
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "hevlayer-")));
   const command = options.command ?? [join(ROOT, "server/dist/main.js"), "serve"];
-  const child = spawn(process.execPath, command, {
+  const limited = ["-c", `ulimit -n ${options.filesMax} && exec "$0" "$@"`, process.execPath, ...command];
+  const [program, args] = options.filesMax === undefined ? [process.execPath, command] : ["/bin/sh", limited];
+  const child = spawn(program, args, {
     cwd: options.cwd ?? ROOT,
     env: {
       ...process.env,

@@ -19,8 +19,11 @@ afterEach(async () => {
   gateway = undefined;
 });
 
-async function start(env: Record<string, string> = {}): Promise<string> {
-  gateway = await startGateway({ env: { LAYER_WORKERS: "2", LAYER_VALIDATE_RESPONSES: "true", ...env } });
+async function start(env: Record<string, string> = {}, filesMax?: number): Promise<string> {
+  gateway = await startGateway({
+    env: { LAYER_WORKERS: "2", LAYER_VALIDATE_RESPONSES: "true", ...env },
+    ...(filesMax === undefined ? {} : { filesMax }),
+  });
   await expect.poll(() => logged("workers serve").length).toBe(1);
   return gateway.url;
 }
@@ -52,6 +55,22 @@ const isAlive = (pid: number): boolean => commandOf(pid) !== "";
 function logged(text: string): Record<string, unknown>[] {
   const lines = (gateway?.output() ?? "").split("\n").filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === text);
+}
+
+/** A connection with a request on it; resolves once it was answered, or closed, or neither within a while. */
+function connectAndAsk(port: number): Promise<net.Socket> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1", () =>
+      socket.write("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    );
+    socket.on("error", () => undefined);
+    const timer = setTimeout(() => resolve(socket), 5_000);
+    for (const end of ["data", "close"])
+      socket.once(end, () => {
+        clearTimeout(timer);
+        resolve(socket);
+      });
+  });
 }
 
 /** A connection that was on its way to a worker as it was killed may get no answer at all: callers have timeouts. */
@@ -123,6 +142,28 @@ describe("workers", () => {
       { signal: "SIGKILL" },
       { signal: "SIGKILL" },
     ]);
+  });
+
+  it("serve again after more connections came than they may open files", { timeout: 60_000 }, async () => {
+    const url = await start({}, 160);
+    const port = Number(new URL(url).port);
+    const sockets = await Promise.all(Array.from({ length: 600 }, () => connectAndAsk(port)));
+    await expect.poll(() => logged("too many connections: new ones are closed").length).toBeGreaterThan(0);
+    for (const socket of sockets) socket.destroy();
+    const answering = new Set<number>();
+    await expect
+      .poll(
+        async () => {
+          const signal = AbortSignal.timeout(2_000);
+          const health = await json(`${url}/health`, { headers: { connection: "close" }, signal }).catch(
+            () => undefined,
+          );
+          if (health !== undefined) answering.add((health as { worker: { id: number } }).worker.id);
+          return answering.size;
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(2);
   });
 
   it("finish what is in flight on SIGTERM, refuse what is new, and leave nothing behind", async () => {

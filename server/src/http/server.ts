@@ -7,6 +7,7 @@ import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
 import { StartError } from "../errors.js";
+import { boundConnections, connectionsWithin, readFilesMax } from "./connection-bound.js";
 import type { DrainState } from "./drain.js";
 import { createExpressServer } from "./express-server.js";
 import { answerRefusals, type RefusalDependencies } from "./parser-refusals.js";
@@ -20,6 +21,8 @@ export interface ListenOptions {
   readonly requestTimeoutMs: number;
   /** How often both are checked, ms. Default 30,000, as Node's own. */
   readonly timeoutCheckMs?: number;
+  /** Connections at once. Default: what the process's limit of open files leaves room for. */
+  readonly connectionsMax?: number;
 }
 
 export interface RunningServer {
@@ -59,6 +62,9 @@ export async function listen(
     serve,
   );
   answerRefusals(server, told);
+  const connectionsMax =
+    options.connectionsMax ?? connectionsWithin(readFilesMax() ?? Number.POSITIVE_INFINITY);
+  boundConnections(server, connectionsMax, told.log);
   await bind(server, options);
   const { address, family, port } = server.address() as AddressInfo;
   const host = options.host === "localhost" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
