@@ -23,6 +23,16 @@ describe("a loop", () => {
     await loop.stop();
   });
 
+  it("lets a step wait on many things at once without a warning of a leak", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    const loop = createLoop(async (signal) => {
+      for (let at = 0; at < 100; at++) signal.addEventListener("abort", () => undefined, { once: true });
+    }, options);
+    await loop.runOnce();
+    expect(warned.mock.calls).toEqual([]);
+    warned.mockRestore();
+  });
+
   it("begins the next step while the last one runs, where steps overlap", async () => {
     let running = 0;
     const loop = createLoop(

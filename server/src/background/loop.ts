@@ -1,5 +1,7 @@
 /** Something done again and again, until it is stopped. */
 
+import { setMaxListeners } from "node:events";
+
 export interface Loop {
   /** One step, apart from the others. Never rejects: a failure goes to `onFailure`. */
   runOnce(): Promise<void>;
@@ -29,6 +31,8 @@ export function createLoop(step: (signal: AbortSignal) => Promise<void>, options
   function runOnce(): Promise<void> {
     // Each step has a signal of its own: what is derived from one that lives as long as the process would live as long.
     const abort = new AbortController();
+    // Every call under way listens. They are many in a step, and end with it: no leak that Node should warn of.
+    setMaxListeners(0, abort.signal);
     const run = step(abort.signal)
       .catch((error: unknown) => {
         if (!abort.signal.aborted) options.onFailure(error);
