@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { handTime } from "../../../test/hand-time.js";
 import { BlobStoreError } from "../../ports/blob-store.js";
+import type { Warmth } from "../cache/warmth.js";
 import { createCacheStates } from "./cache-states.js";
 
 /** Cache states over a board that answers as `running` says; `asked` counts how often. */
-function overBoard(running: (signal?: AbortSignal) => Promise<readonly string[]>) {
+function overBoard(
+  running: (signal?: AbortSignal) => Promise<readonly string[]>,
+  warmth: Pick<Warmth, "state"> = { state: async () => ({ isConnected: true, through: 5 }) },
+) {
   const { clock, timers, pass } = handTime();
   let asked = 0;
   const states = createCacheStates({
@@ -14,7 +18,7 @@ function overBoard(running: (signal?: AbortSignal) => Promise<readonly string[]>
         return running(signal);
       },
     },
-    warmth: { state: async () => ({ isConnected: true, through: 5 }) },
+    warmth,
     clock,
     timers,
   });
@@ -66,6 +70,14 @@ describe("cache states", () => {
       throw new Error("jobs/warm/one.json has the unknown format 2");
     });
     expect(await states.stateOf("one")).toEqual(warm);
+  });
+
+  it("count a namespace as cold whose name the cache refuses", async () => {
+    const state = async (): Promise<never> => {
+      throw new RangeError("a cache set of so many bytes");
+    };
+    const { states } = overBoard(async () => [], { state });
+    expect(await states.stateOf("x".repeat(2_000))).toEqual({ state: "cold", warm_inflight: false });
   });
 
   it("find a store again that is back", async () => {

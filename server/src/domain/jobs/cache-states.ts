@@ -67,10 +67,19 @@ export function createCacheStates({
     }
   }
 
+  /** What the cache itself knows; it refuses names that no namespace of Turbopuffer can have. */
+  async function warmthOf(cache: Pick<Warmth, "state">, namespace: string) {
+    try {
+      return await cache.state(namespace);
+    } catch {
+      return { isConnected: false, through: undefined };
+    }
+  }
+
   return {
     async stateOf(namespace) {
       if (warmth === undefined) return { state: "cold", warm_inflight: false };
-      const [{ isConnected, through }, jobs] = await Promise.all([warmth.state(namespace), known()]);
+      const [{ isConnected, through }, jobs] = await Promise.all([warmthOf(warmth, namespace), known()]);
       const isWarming = jobs.has(namespace);
       const warmedThrough = through === undefined ? {} : { warmed_through_ms: through };
       if (isWarming) return { state: "warming", warm_inflight: true, ...warmedThrough };
