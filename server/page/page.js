@@ -6,6 +6,8 @@
 const REFRESH_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const NAMESPACES_MAX = 100;
+/** What Turbopuffer allows. The name goes into a command that people copy, so nothing else may, whoever stands upstream. */
+const PLAIN_NAME = /^[\w.-]{1,128}$/;
 
 const storeTitles = {
   upstream: ["Vector store", "rows, vectors, schemas"],
@@ -98,7 +100,7 @@ function showNamespaces({ namespaces, next_cursor: next }) {
   byId("namespaces-empty").hidden = namespaces.length > 0;
   byId("namespaces-note").textContent = next ? `the first ${namespaces.length}` : "";
   byId("namespaces").tBodies[0].replaceChildren(...namespaces.map(namespaceRow));
-  showCommand(namespaces[0]?.name);
+  showCommand(namespaces.find(({ name }) => PLAIN_NAME.test(name))?.name);
 }
 
 /** A first read of `namespace`, or a first write where there is nothing to read. */

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KEY, type RunningGateway, startGateway } from "../../scripts/running-gateway.js";
+import { startScriptedUpstream } from "./scripted-upstream.js";
 
 const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 const hasChromium = existsSync(executablePath);
@@ -99,5 +100,32 @@ describe.skipIf(!hasChromium)(`the page in a browser${where}`, () => {
     expect(stored).not.toContain(KEY);
     expect(defects).toEqual([]);
     await page.close();
+  });
+
+  it("shows names as text, and puts none into its command that a shell would not take for a name", async () => {
+    const upstream = await startScriptedUpstream();
+    const hostile = ["<img src=x onerror=alert(1)>", "a'; touch owned; echo '", "$(id)"];
+    upstream.onRequest(({ url }, response) => {
+      const names = [...hostile, "plain-1"].map((id) => ({ id }));
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(url.startsWith("/v1/namespaces?") ? { namespaces: names } : {}));
+    });
+    const gateway = await startGateway({ env: { TPUF_URL: upstream.url, TURBOPUFFER_API_KEY: KEY } });
+    try {
+      const { page, defects } = await open(gateway.url);
+      await page.locator("#key").fill(KEY);
+      await page.locator("#key").press("Enter");
+      await page.locator("#namespaces").waitFor();
+      expect(await page.locator("#namespaces tbody tr td:first-child").allTextContents()).toEqual([
+        ...hostile,
+        "plain-1",
+      ]);
+      expect(await page.locator("#command").textContent()).toContain("/v2/namespaces/plain-1/query");
+      expect(defects).toEqual([]);
+      await page.close();
+    } finally {
+      await gateway.stop();
+      await upstream.stop();
+    }
   });
 });
