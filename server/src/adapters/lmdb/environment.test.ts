@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -32,6 +32,14 @@ describe("files of lmdb", () => {
       );
     },
   );
+
+  it.each(["data.mdb", "lock.mdb"])("are named where a directory stands in their place: %s", async (name) => {
+    const here = await directory();
+    await mkdir(path.join(here, name));
+    expect(() => openEnvironment(here)).toThrow(
+      `EISDIR: a directory stands where a file belongs, '${path.join(here, name)}'`,
+    );
+  });
 });
 
 describe("transactions of this process", () => {

@@ -1,6 +1,6 @@
 /** Opens lmdb files for the embedded stores, for any number of processes at once. */
 
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { getSystemErrorName } from "node:util";
 import { type Database, open, type RootDatabase, TransactionFlags } from "lmdb";
@@ -41,11 +41,17 @@ export function openEnvironment(directory: string): Environment {
   return environment;
 }
 
-/** lmdb ends the process by a signal where it may not write one of its files. @throws EACCES, with its name */
+/** lmdb ends the process by a signal where it cannot write one of its files. @throws EACCES or EISDIR, with its name */
 function checkAccess(directory: string): void {
   for (const name of ["data.mdb", "lock.mdb"]) {
     const file = path.join(directory, name);
-    if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK);
+    if (!existsSync(file)) continue;
+    accessSync(file, constants.R_OK | constants.W_OK);
+    // As a container's runtime makes one for a mount that is not there.
+    if (statSync(file).isDirectory())
+      throw Object.assign(new Error(`EISDIR: a directory stands where a file belongs, '${file}'`), {
+        code: "EISDIR",
+      });
   }
 }
 

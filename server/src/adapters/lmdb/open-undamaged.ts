@@ -51,7 +51,7 @@ export async function openUndamaged<T extends { close(): Promise<void> }>(reques
 /** A disk that is full or may not be written is not damage, and dropping the files would not mend it. */
 function isSystemError(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" && /^E(ACCES|PERM|ROFS|NOSPC|DQUOT|MFILE|NFILE)$/.test(code);
+  return typeof code === "string" && /^E(ACCES|PERM|ROFS|ISDIR|NOSPC|DQUOT|MFILE|NFILE)$/.test(code);
 }
 
 function crashedWhileOpening(directory: string): string | undefined {
