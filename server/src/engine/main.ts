@@ -107,7 +107,7 @@ async function main(): Promise<void> {
     if (!process.connected) void stop();
   });
   process.once("disconnect", () => void stop());
-  // Whoever's parent ended while all this began has missed that event.
+  // The event of a parent that ended while all this began is past.
   if (process.send !== undefined && !process.connected) return stop();
   report({ type: "listening", port });
 }
