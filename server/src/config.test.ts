@@ -234,7 +234,7 @@ describe("the stores", () => {
 
   it("are shared ones by a variable each, whatever the upstream", () => {
     const shared = {
-      AEROSPIKE_HOSTS: "10.0.0.7:3000,[fe80::1]:3000,cache.example:layer:4333",
+      AEROSPIKE_HOSTS: "10.0.0.7:3000,[fe80::1]:65535,cache.example:layer:1",
       S3_BUCKET: "layer",
       DATABASE_URL: "postgres://layer:pw@db:5432/layer",
     };
@@ -280,6 +280,8 @@ describe("the stores", () => {
 
   it.each([
     [{ AEROSPIKE_HOSTS: "cache" }, "AEROSPIKE_HOSTS=cache: must be host:port or host:tls-name:port"],
+    [{ AEROSPIKE_HOSTS: "cache:0" }, "AEROSPIKE_HOSTS=cache:0: must be host:port"],
+    [{ AEROSPIKE_HOSTS: "a:3000,b:65536" }, "AEROSPIKE_HOSTS=a:3000,b:65536: must be host:port"],
     [{ AEROSPIKE_SET_PREFIX: "twenty_characters_on" }, "AEROSPIKE_SET_PREFIX=twenty_characters_on: must be"],
     [{ AEROSPIKE_USER: "u" }, "AEROSPIKE_USER and AEROSPIKE_PASSWORD: must be set together"],
     [

@@ -27,8 +27,10 @@ export const PORT_DEFAULT = 8080;
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
+/** 1 to 65535. */
+const PORT_NUMBER = String.raw`[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]`;
 /** An address of Aerospike's: name or IPv4 address, or IPv6 in brackets, a TLS name where there is one, a port. */
-const HOST_AND_PORT = String.raw`([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[A-Za-z0-9._-]+)?:\d{1,5}`;
+const HOST_AND_PORT = String.raw`([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[A-Za-z0-9._-]+)?:(${PORT_NUMBER})`;
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
@@ -175,7 +177,7 @@ export const settings = {
     meaning:
       "host:port,… of an Aerospike cluster that replicas share as their document cache, instead of the embedded one; with TLS host:tls-name:port,…; needs the package aerospike",
     pattern: new RegExp(`^${HOST_AND_PORT}(,${HOST_AND_PORT})*$`),
-    rule: "must be host:port or host:tls-name:port, several joined by commas",
+    rule: "must be host:port or host:tls-name:port with a port from 1 to 65535, several joined by commas",
   }),
   aerospikeNamespace: text("AEROSPIKE_NAMESPACE", "hevlayer", {
     unit: "name",
