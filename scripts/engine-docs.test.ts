@@ -9,8 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "./free-port.js";
 import { samplesOf } from "./readmes.js";
-import { freePort, KEY, ROOT } from "./running-gateway.js";
+import { KEY, ROOT } from "./running-gateway.js";
 import { ensureBuilt } from "./setup.mjs";
 
 const run = promisify(execFile);

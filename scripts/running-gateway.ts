@@ -1,10 +1,10 @@
 /** A gateway as a user runs it, for tests: the built command line as a child process, on free ports, in a folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.js";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export const KEY = "tpuf_local";
@@ -22,16 +22,6 @@ export interface RunningGateway {
   output(): string;
   /** Ends it with SIGTERM, waits, and removes the data folder unless `keepData`. */
   stop(options?: { keepData?: boolean }): Promise<void>;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
 
 /** Starts a gateway and waits until `/ready` answers 200. `command` is Node's arguments, default the built server. */

@@ -5,7 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { freePort, KEY, ROOT, startGateway } from "./running-gateway.js";
+import { freePort } from "./free-port.js";
+import { KEY, ROOT, startGateway } from "./running-gateway.js";
 import { ensureBuilt } from "./setup.mjs";
 
 const START = [join(ROOT, "scripts/start.mjs")];

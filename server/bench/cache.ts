@@ -10,7 +10,7 @@
 
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { freePort } from "../../scripts/running-gateway.js";
+import { freePort } from "../../scripts/free-port.js";
 import { benchFetches } from "./cache/fetches.js";
 import { benchWarmMemory, benchWarmRate } from "./cache/warming.js";
 import { benchMirror } from "./cache/writes.js";

@@ -7,6 +7,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { freePort } from "../../scripts/free-port.js";
 import { lastWord, type Run, served, spawnGateway } from "./gateway-process.js";
 import { type ScriptedUpstream, startScriptedUpstream } from "./scripted-upstream.js";
 
@@ -245,12 +246,3 @@ describe("the engine alone", () => {
     expect(await engine.exit).toBe(0);
   });
 });
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -5,11 +5,11 @@
 
 import { spawn } from "node:child_process";
 import { accessSync, constants, mkdtempSync } from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { freePort } from "../../scripts/free-port.js";
 import type { S3Server } from "./running-s3.js";
 
 const START_TIMEOUT_MS = 20_000;
@@ -84,13 +84,4 @@ function isExecutable(file: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** A port that was free a moment ago: the server does not say which one it took. */
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

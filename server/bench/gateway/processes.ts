@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../../scripts/running-gateway.js";
+import { freePort } from "../../../scripts/free-port.js";
 
 export const KEY = "tpuf_bench";
 const GATEWAY = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
