@@ -669,7 +669,8 @@ type ReplicaHealth struct {
 	// `degraded` while it cannot tell the others of its writes; those are refused with 503 after some
 	// seconds.
 	Status ReplicaHealthStatus `json:"status"`
-	// Gateways beside this one that are alive, as far as it has looked.
+	// Gateways beside this one whose writes it waits for: those that are alive and wrote lately, as
+	// far as it has looked.
 	Others int64 `json:"others"`
 	// Since when it is degraded.
 	Since string `json:"since,omitempty"`

@@ -101,6 +101,8 @@ async function main(): Promise<void> {
     await lock.release();
     process.exit(0);
   };
+  // A full disk below the log is no reason to stop serving.
+  process.stderr.on("error", () => undefined);
   process.once("SIGTERM", () => void stop());
   // Ctrl-C reaches the whole process group. A parent drains first and then sends SIGTERM; without one it is meant for us.
   process.on("SIGINT", () => {

@@ -687,7 +687,10 @@ export interface ReplicaHealth {
    * seconds.
    */
   status: "ok" | "degraded" | (string & {});
-  /** Gateways beside this one that are alive, as far as it has looked. */
+  /**
+   * Gateways beside this one whose writes it waits for: those that are alive and wrote lately, as far as
+   * it has looked.
+   */
   others: number;
   /** Since when it is degraded. */
   since?: string;

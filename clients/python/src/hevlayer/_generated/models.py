@@ -669,7 +669,9 @@ class ReplicaHealth(Model):
     seconds.
     """
     others: int
-    """Gateways beside this one that are alive, as far as it has looked."""
+    """Gateways beside this one whose writes it waits for: those that are alive and wrote lately, as far as
+    it has looked.
+    """
     since: datetime | None
     """Since when it is degraded."""
     detail: str | None
