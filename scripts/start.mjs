@@ -10,10 +10,11 @@ import { ensureBuilt, ensureNodeModules } from "./setup.mjs";
 import { requireNode } from "./toolchain.mjs";
 
 const PARENT_CHECK_MS = 1000;
+/** Who started this. Noted before anything takes time, for it may be gone after that. */
+const parent = process.ppid;
 
 /** Ends this process, the ordinary way, once the one that started it is gone. */
 function followParent() {
-  const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");
   }, PARENT_CHECK_MS).unref();

@@ -11,6 +11,8 @@ export type ToWorker =
   | { readonly type: "collect"; readonly id: number }
   /** Answers `scrape`; without recordings when a process did not answer. */
   | { readonly type: "others"; readonly id: number; readonly recordings?: readonly Series[] }
+  /** Asks for a sign of life. */
+  | { readonly type: "ping" }
   /** Drain, then leave. */
   | { readonly type: "stop" };
 
@@ -21,6 +23,8 @@ export type FromWorker =
   | { readonly type: "ready"; readonly url: string }
   /** It cannot start, for a reason that the operator can do something about. */
   | { readonly type: "failed"; readonly message: string }
+  /** Answers `ping`. */
+  | { readonly type: "pong" }
   /** Answers `collect`. */
   | { readonly type: "series"; readonly id: number; readonly series: Series }
   /** Wants the series of all the others, and brings its own. */

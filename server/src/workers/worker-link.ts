@@ -60,6 +60,9 @@ export function linkToPrimary(
       case "others":
         scrapes.get(message.id)?.(message.recordings);
         break;
+      case "ping":
+        channel.send({ type: "pong" });
+        break;
       case "stop":
         stop();
         break;

@@ -11,6 +11,7 @@ class FakeProcess implements WorkerProcess {
   readonly pid = 1;
   readonly received: ToWorker[] = [];
   isKilled = false;
+  hangs = false;
   #toPrimary: (message: unknown) => void = () => {};
   #toWorker: (message: unknown) => void = () => {};
   #exit: (code: number | null, signal: string | null) => void = () => {};
@@ -18,6 +19,7 @@ class FakeProcess implements WorkerProcess {
   send(message: ToWorker): void {
     this.received.push(message);
     this.#toWorker(message);
+    if (message.type === "ping" && !this.hangs) this.say({ type: "pong" });
   }
   kill(): void {
     this.isKilled = true;
@@ -198,6 +200,37 @@ describe("a pool of workers", () => {
     await workers.advance(200);
     workers.last().serve();
     expect(workers.pool.counts()).toEqual({ serving: 2, down: 0 });
+  });
+
+  it("ends one that gives no sign of life for a minute, and starts it again", async () => {
+    const workers = pool({ pingIntervalMs: 10_000 });
+    await workers.begun();
+    const [first, second] = workers.processes;
+    for (let tick = 0; tick < 20; tick += 1) await workers.advance(10_000);
+    expect([first?.isKilled, second?.isKilled]).toEqual([false, false]);
+    (second as FakeProcess).hangs = true;
+    for (let tick = 0; tick < 6; tick += 1) await workers.advance(10_000);
+    expect(second?.isKilled).toBe(false);
+    await workers.advance(10_000);
+    expect([first?.isKilled, second?.isKilled]).toEqual([false, true]);
+    expect(workers.lines.map(([text]) => text)).toEqual([
+      "a worker gives no sign of life and is ended",
+      "a worker died and is started again",
+    ]);
+    await workers.advance(100);
+    workers.last().serve();
+    expect(workers.pool.counts()).toEqual({ serving: 2, down: 0 });
+  });
+
+  it("takes none for hung because it has slept itself", async () => {
+    const workers = pool({ pingIntervalMs: 10_000 });
+    await workers.begun();
+    for (const process of workers.processes) process.hangs = true;
+    await workers.advance(10_000);
+    await workers.advance(3_600_000);
+    for (const process of workers.processes) process.hangs = false;
+    for (let tick = 0; tick < 10; tick += 1) await workers.advance(10_000);
+    expect(workers.processes.map(({ isKilled }) => isKilled)).toEqual([false, false]);
   });
 
   it("tells all where the engine listens now", async () => {

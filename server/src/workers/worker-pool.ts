@@ -4,7 +4,8 @@
  *
  * A place is `starting` (a process runs and does not listen yet), `serving`, or `waiting` (it died, and is begun again after a
  * pause that doubles up to a limit and falls back once a process has run for a while). Nothing is given up while the gateway
- * runs: the other places go on serving.
+ * runs: the other places go on serving. A process that serves is asked for signs of life, and ended when it gives none:
+ * connections would be handed to it for ever.
  */
 
 import type { DepartedSeries } from "../adapters/metrics/departed-series.js";
@@ -65,15 +66,22 @@ export interface WorkerPoolOptions {
   readonly healthyRunMs?: number;
   /** How long a start may take, ms. Default 60,000. */
   readonly startTimeoutMs?: number;
+  /** From one ping to the next, ms. Default 10,000. */
+  readonly pingIntervalMs?: number;
   /** How long the others may take to give their series, ms. Default 2,000. */
   readonly collectTimeoutMs?: number;
 }
+
+/** So many pings in a row without a sign of life, and a worker is taken for hung. Counted, since this process may have slept too. */
+const PINGS_MAX = 6;
 
 interface Place {
   readonly worker: number;
   process: WorkerProcess | undefined;
   isServing: boolean;
   delayMs: number;
+  /** Pings since the last sign of life. */
+  unanswered: number;
 }
 
 type Ready = { readonly url: string } | { readonly failed: string };
@@ -84,7 +92,7 @@ export function createWorkerPool(
 ): WorkerPool {
   const { fork, engineUrl, ownSeries, departed, clock, timers, log, onRestart } = dependencies;
   const { count, restartDelayMs = 100, restartDelayMaxMs = 10_000, healthyRunMs = 30_000 } = options;
-  const { startTimeoutMs = 60_000, collectTimeoutMs = 2_000 } = options;
+  const { startTimeoutMs = 60_000, pingIntervalMs = 10_000, collectTimeoutMs = 2_000 } = options;
   const places = Array.from(
     { length: count },
     (_, index): Place => ({
@@ -92,6 +100,7 @@ export function createWorkerPool(
       process: undefined,
       isServing: false,
       delayMs: restartDelayMs,
+      unanswered: 0,
     }),
   );
   const collections = createCollections(timers, collectTimeoutMs);
@@ -112,10 +121,12 @@ export function createWorkerPool(
       });
       process.onMessage((message) => {
         if (!isMessage<FromWorker>(message)) return;
+        place.unanswered = 0;
         if (message.type === "hello") greet(place);
         else if (message.type === "ready") {
           cancel();
           place.isServing = true;
+          watch(place, process);
           resolve({ url: message.url });
         } else if (message.type === "failed") resolve({ failed: message.message });
         else hear(place, message);
@@ -132,6 +143,21 @@ export function createWorkerPool(
     const url = engineUrl();
     process?.send({ type: "begin", worker, of: count, ...(url === undefined ? {} : { engineUrl: url }) });
     if (isStopping) process?.send({ type: "stop" });
+  }
+
+  /** Ends a process that is there and answers nothing. */
+  function watch(place: Place, process: WorkerProcess): void {
+    timers.after(pingIntervalMs, () => {
+      if (place.process !== process || isStopping) return;
+      if (place.unanswered >= PINGS_MAX) {
+        log.error({ worker: place.worker, pid: process.pid }, "a worker gives no sign of life and is ended");
+        process.kill();
+        return;
+      }
+      place.unanswered += 1;
+      process.send({ type: "ping" });
+      watch(place, process);
+    });
   }
 
   function lose(place: Place, end: { code: number | null; signal: string | null; ranMs: number }): void {
