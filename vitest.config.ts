@@ -1,7 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** One run for every TypeScript suite. Two forks, because the machines that run it have two cores. */
 export default defineConfig({
+  resolve: {
+    alias: [
+      {
+        find: /^fast-check$/,
+        replacement: fileURLToPath(new URL("scripts/seeded-fast-check.ts", import.meta.url)),
+      },
+    ],
+  },
   test: {
     include: ["{generator,clients/typescript,server,conformance,scripts}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/.venv/**"],

@@ -32,6 +32,10 @@ describe("word_v4", () => {
     );
   });
 
+  it("takes for words what holds a letter or a number, and nothing else", () => {
+    expect(tokenize("〻 ½ — 🎉 _ ⅷ", "word_v4")).toEqual(["〻", "½", "ⅷ"]);
+  });
+
   it("loses no letter or digit of any script", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 20 }), (text) => {

@@ -53,8 +53,8 @@ const SINGLES_OR_RUNS = /[\p{Ideographic}\p{Script=Hiragana}]|[^\p{Ideographic}\
 
 function segmentWords(text: string): string[] {
   const words: string[] = [];
-  for (const { segment, isWordLike } of SEGMENTER.segment(text)) {
-    if (isWordLike !== true) continue;
+  // Not by `isWordLike`: ICU takes some letters for marks, U+303B for one.
+  for (const { segment } of SEGMENTER.segment(text)) {
     if (SINGLES.test(segment)) words.push(...(segment.match(SINGLES_OR_RUNS) ?? []));
     else words.push(segment);
   }
