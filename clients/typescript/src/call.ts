@@ -85,7 +85,10 @@ export interface WaitOptions<Job> extends Omit<CallOptions<false>, "withPerf"> {
   delayFactor?: number | undefined;
   /** The longest pause in milliseconds, unless the server asks for a longer one. Default 5,000. */
   maxDelay?: number | undefined;
-  /** Called with the job after every answer, and waited for where it is async. What it throws ends the wait. */
+  /**
+   * Called with the job after every answer, and waited for where it is async: `signal` ends that too, `totalTimeout` does
+   * not. What it throws ends the wait.
+   */
   onProgress?: ((job: Job) => unknown) | undefined;
 }
 

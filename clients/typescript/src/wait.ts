@@ -54,7 +54,7 @@ export async function waitForJob<Job>(
     );
     if ("job" in look) {
       job = look.job;
-      await onProgress?.(job);
+      await callback(operation, onProgress?.(job), options.signal);
       const context = { ...contextOf(operation), attempts: polls };
       if (ended(operation.wait, job, context)) return job;
     }
@@ -142,10 +142,34 @@ async function pause(operation: OperationInfo, ms: number, signal: AbortSignal |
   try {
     await sleep(ms, linked.signal);
   } catch (cause) {
-    throw new CancelledError(`${operation.id}: cancelled by its signal`, { ...contextOf(operation), cause });
+    throw cancelled(operation, cause);
   } finally {
     linked.dispose();
   }
+}
+
+/** Waits for a callback that may be async; the signal ends the wait, though not the callback. */
+async function callback(
+  operation: OperationInfo,
+  running: unknown,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const linked = linkSignal(signal, undefined);
+  const { signal: end } = linked;
+  const left = new Promise<never>((_resolve, reject) => {
+    const leave = () => reject(cancelled(operation, end.reason));
+    if (end.aborted) leave();
+    else end.addEventListener("abort", leave, { once: true });
+  });
+  try {
+    await Promise.race([running, left]);
+  } finally {
+    linked.dispose();
+  }
+}
+
+function cancelled(operation: OperationInfo, cause: unknown): CancelledError {
+  return new CancelledError(`${operation.id}: cancelled by its signal`, { ...contextOf(operation), cause });
 }
 
 function timeoutMessage(

@@ -227,13 +227,18 @@ describe("waiting for a warm job", () => {
   });
 });
 
-it.each(["a pause", "an answer"])("a signal ends a wait within 50 ms of %s", async (where) => {
+it.each(["a pause", "an answer", "a callback"])("a signal ends a wait within 50 ms of %s", async (where) => {
   const running = job("running", 0);
-  const { client, at } = scripted(where === "a pause" ? running : { ...running, tookMs: 20_000 });
+  const { client, at } = scripted(where === "an answer" ? { ...running, tookMs: 20_000 } : running);
   const controller = new AbortController();
   const reason = new Error("the user left");
   setTimeout(() => controller.abort(reason), 60);
-  const { error, tookMs } = await outcome(client, { signal: controller.signal, firstDelay: 20_000 });
+  const onProgress = where === "a callback" ? () => new Promise(() => {}) : undefined;
+  const { error, tookMs } = await outcome(client, {
+    signal: controller.signal,
+    firstDelay: 20_000,
+    onProgress,
+  });
   expect(tookMs).toBeLessThan(60 + 50);
   expect(error).toBeInstanceOf(CancelledError);
   expect(error).toMatchObject({ cause: reason });

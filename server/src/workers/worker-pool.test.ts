@@ -222,6 +222,19 @@ describe("a pool of workers", () => {
     expect(workers.pool.counts()).toEqual({ serving: 2, down: 0 });
   });
 
+  it("hears a worker that is there at the real end of the channel", async () => {
+    const workers = pool({ count: 1, pingIntervalMs: 10_000 });
+    const started = workers.pool.start();
+    const [process] = workers.processes as [FakeProcess];
+    process.hangs = true;
+    const link = linkToPrimary(process.channel, { after: () => () => {} }, async () => series("up", 1));
+    link.ready("http://gateway");
+    await started;
+    for (let tick = 0; tick < 20; tick += 1) await workers.advance(10_000);
+    expect(process.received.filter(({ type }) => type === "ping").length).toBeGreaterThan(10);
+    expect(process.isKilled).toBe(false);
+  });
+
   it("takes none for hung because it has slept itself", async () => {
     const workers = pool({ pingIntervalMs: 10_000 });
     await workers.begun();
