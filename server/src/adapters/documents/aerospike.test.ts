@@ -239,14 +239,16 @@ describe("Aerospike document cache", () => {
     cluster.delayMs = 60;
     const before = cluster.commands;
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 1_000 }, (_, index) => cache.get("s", [`d${index}`], [])),
+      Array.from({ length: 3_000 }, (_, index) => cache.get("s", [`d${index}`], [])),
     );
     const reasons = outcomes.map((each) => (each.status === "rejected" ? each.reason.reason : "answered"));
+    const busy = reasons.filter((each) => each === "busy").length;
     expect(reasons.filter((each) => each === "answered").length).toBeGreaterThanOrEqual(100);
-    expect(reasons.filter((each) => each === "busy").length).toBeGreaterThan(400);
+    expect(busy).toBeGreaterThan(400);
     expect(cache.health().state).toBe("up");
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(cluster.commands - before).toBeLessThanOrEqual(500);
+    // How many got a turn is up to the machine; those that did not were never sent.
+    expect(cluster.commands - before).toBe(reasons.length - busy);
     expect(events).toEqual([]);
   });
 
